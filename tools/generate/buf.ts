@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 
-/** The root of the repository. */
-export const root = join(import.meta.dirname, '..', '..');
+/** The root of this repository: the folder of buf.yaml. */
+export const repository = join(import.meta.dirname, '..', '..');
 
 /** What a run of buf said. */
 export interface BufResult {
@@ -13,12 +13,12 @@ export interface BufResult {
 }
 
 /**
- * Runs buf, offline, in the root of the repository.
+ * Runs buf in the folder `root`, which holds a buf.yaml; nothing that our files ask of it needs a network.
  * @throws Error when buf can't be started or takes longer than two minutes.
  */
-export function runBuf(...args: readonly string[]): BufResult {
+export function runBuf(root: string, ...args: readonly string[]): BufResult {
   const buf = createRequire(import.meta.url).resolve('@bufbuild/buf/bin/buf');
-  const plugins = join(root, 'node_modules', '.bin');
+  const plugins = join(repository, 'node_modules', '.bin');
   const { error, status, stdout, stderr } = spawnSync(process.execPath, [buf, ...args], {
     cwd: root,
     env: { ...process.env, PATH: `${plugins}${delimiter}${process.env['PATH'] ?? ''}` },
