@@ -1,0 +1,44 @@
+import type { Transaction } from '@parley/database';
+import type { LogEvent } from '@parley/event';
+
+/** What a service computes from the log and keeps in its own tables. */
+export interface Projection {
+  /** With its service: `metrics.kpi`. */
+  readonly name: string;
+  /** Of its code: a higher one than that of the rows makes a new generation, which takes over when it has caught up. */
+  readonly version: number;
+  /**
+   * Every table that the fold writes, all with the columns `partition` and `generation`. Verification compares them row
+   * by row; a generation that answers no more is deleted from them.
+   */
+  readonly tables: readonly ProjectionTable[];
+  /**
+   * Takes events into the tables. Runs in the transaction that also moves the checkpoint, so that the effect of each
+   * event is exactly once. It must not depend on how events are batched, nor on a clock.
+   */
+  fold(context: FoldContext, events: readonly LogEvent[]): Promise<void>;
+}
+
+export interface ProjectionTable {
+  /** Without the schema: `kpi_rollups`. */
+  readonly name: string;
+  /** What to compare, as SQL expressions over a row, where it isn't simply every column but `generation`. */
+  readonly compare?: readonly string[];
+}
+
+export interface FoldContext {
+  readonly tx: Transaction;
+  readonly partition: number;
+  /** Which of several sets of rows is being written; part of every key of the projection's tables. */
+  readonly generation: number;
+}
+
+/** How far an answer reaches, read in the same snapshot as the answer. */
+export interface ProjectionWatermark {
+  /** Offset of the last event that is in the answer. */
+  readonly position: bigint;
+  /** Everything received until then is in the answer. */
+  readonly completeTo: Date;
+  /** How long the oldest event that is committed but not in the answer has been waiting; 0 when there is none. */
+  readonly lagMs: number;
+}
