@@ -226,6 +226,14 @@ export default defineConfig(
     ...service,
   }),
   zone({
+    name: 'cli',
+    files: ['apps/cli/src/**'],
+    ignores: [...tests, '**/{main,config}.ts'],
+    imports: [imports.process, imports.testing, imports.database],
+    syntax: everywhere,
+    globals: ['process'],
+  }),
+  zone({
     name: 'apps: use cases',
     files: ['apps/*/src/use-cases/**'],
     ignores: tests,
