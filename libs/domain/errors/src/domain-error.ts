@@ -55,7 +55,10 @@ export class DomainError extends Error {
 }
 
 /** The fields that were refused, as one error. */
-export function invalidArgument(violations: readonly FieldViolation[], reason = 'INVALID_FIELDS'): DomainError {
+export function invalidArgument(
+  violations: readonly FieldViolation[],
+  reason = 'INVALID_FIELDS',
+): DomainError {
   const message = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
   return new DomainError(message, { kind: 'invalid-argument', reason, violations });
 }
