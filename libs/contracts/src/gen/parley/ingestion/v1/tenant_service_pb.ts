@@ -495,7 +495,8 @@ export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@_
   messageDesc(file_parley_ingestion_v1_tenant_service, 15);
 
 /**
- * Tenants and their keys. Creating and listing tenants needs the operator's key; the rest scope `admin` of the tenant.
+ * Tenants and their keys. Creating and listing tenants needs the operator's key, GetTenant any key of the tenant, the
+ * rest scope `admin` of the tenant.
  *
  * @generated from service parley.ingestion.v1.TenantService
  */
