@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bootstrapService, migrate, roleName, rolePassword, roleUrl } from '@parley/database';
+import type { NamedMigration, RoleKind } from '@parley/database';
+import { startPostgres } from '@parley/postgres';
+import type { PostgresServer } from '@parley/postgres';
+import { createLogger } from '@parley/runtime';
+import { Client } from 'pg';
+import { afterAll } from 'vitest';
+
+/** From which the passwords of all roles in test clusters are derived. */
+export const TEST_SECRET = 'for test clusters only';
+
+/** A database of one test or test file. */
+export interface TestDatabase {
+  /** As superuser. */
+  readonly adminUrl: string;
+  /** As one of the roles that `prepare` made, such as `ingestion_app`. */
+  urlFor(role: string): string;
+  /** Cuts off whoever is still connected and drops it. Not needed at the end of a file. */
+  drop(): Promise<void>;
+}
+
+/** A throw-away Postgres for one test file. */
+export interface TestCluster {
+  readonly server: PostgresServer;
+  /**
+   * A new database. The first one under a `template` name is prepared and kept as a template; later ones are
+   * copies of it, which takes a fraction of a second. `prepare` must close its connections.
+   */
+  database(template: string, prepare: (database: TestDatabase) => Promise<void>): Promise<TestDatabase>;
+  stop(): Promise<void>;
+}
+
+export interface TestClusterOptions {
+  /** Another Postgres than the embedded one. */
+  readonly binDir?: string;
+  /** Server settings; flushing is off unless told. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts a cluster that is stopped after the test file. Call it at the top level of the file:
+ * `const cluster = await testCluster();`
+ */
+export async function testCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+  const cluster = await startTestCluster(options);
+  afterAll(() => cluster.stop());
+  return cluster;
+}
+
+/** Starts a cluster that the caller stops. */
+export async function startTestCluster({ binDir, settings }: TestClusterOptions = {}): Promise<TestCluster> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'parley-test-'));
+  const server = await startPostgres({
+    dataDir,
+    logger: createLogger({ service: 'test-cluster', level: 'warn' }),
+    settings: { fsync: 'off', full_page_writes: 'off', shared_buffers: '64MB', ...settings },
+    ...(binDir === undefined ? {} : { binDir }),
+  });
+  const templates = new Map<string, Promise<string>>();
+
+  const databaseNamed = (name: string): TestDatabase => {
+    const adminUrl = withDatabase(server.adminUrl, name);
+    return {
+      adminUrl,
+      urlFor: (role) => roleUrl(adminUrl, role, rolePassword(TEST_SECRET, role)),
+      drop: () => administer(server.adminUrl, `drop database if exists ${name} with (force)`),
+    };
+  };
+  const makeTemplate = async (prepare: (database: TestDatabase) => Promise<void>): Promise<string> => {
+    const name = newName('template');
+    await administer(server.adminUrl, `create database ${name}`);
+    await prepare(databaseNamed(name));
+    return name;
+  };
+
+  return {
+    server,
+    database: async (template, prepare) => {
+      const made = templates.get(template) ?? makeTemplate(prepare);
+      templates.set(template, made);
+      const name = newName('test');
+      await administer(server.adminUrl, `create database ${name} template ${await made}`);
+      return databaseNamed(name);
+    },
+    stop: async () => {
+      await server.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface PrepareOptions {
+  readonly service: string;
+  readonly migrations: readonly NamedMigration[];
+  /** The roles beside `owner`; `app` and `worker` unless told. */
+  readonly roles?: readonly Exclude<RoleKind, 'owner'>[];
+}
+
+/** For `TestCluster.database`: makes a service's roles and schema and brings it up to date. */
+export function prepareService({ service, migrations, roles = ['app', 'worker'] }: PrepareOptions) {
+  return async ({ adminUrl, urlFor }: TestDatabase): Promise<void> => {
+    const passwordOf = (kind: RoleKind): string => rolePassword(TEST_SECRET, roleName(service, kind));
+    const passwords = Object.fromEntries(roles.map((kind) => [kind, passwordOf(kind)]));
+    await bootstrapService({ adminUrl, service, passwords: { ...passwords, owner: passwordOf('owner') } });
+    await migrate({
+      ownerUrl: urlFor(roleName(service, 'owner')),
+      service,
+      migrations,
+      logger: createLogger({ service, level: 'warn' }),
+    });
+  };
+}
+
+function newName(prefix: string): string {
+  return `${prefix}_${randomUUID().replaceAll('-', '')}`;
+}
+
+function withDatabase(url: string, name: string): string {
+  const result = new URL(url);
+  result.pathname = `/${name}`;
+  return result.href;
+}
+
+async function administer(adminUrl: string, statement: string): Promise<void> {
+  const client = new Client({
+    connectionString: adminUrl,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 60_000,
+  });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
