@@ -158,6 +158,12 @@ test.each([
     "'process'",
   ],
   [
+    'a command of the CLI looks at the process',
+    'apps/cli/src/x.ts',
+    'export const pid = process.pid;',
+    "'process'",
+  ],
+  [
     'the platform reads the environment',
     'libs/platform/rpc/src/x.ts',
     'export const user = process.env.USER;',
