@@ -1,0 +1,67 @@
+import type { Caller, Tenant } from '@parley/access';
+import { createContextKey, type ContextValues } from '@connectrpc/connect';
+import type { CallLease } from './call-lease.ts';
+import type { MethodAccess } from './access-policy.ts';
+
+/** What the edge knows of a call before anything of it is read. */
+export interface CallFacts {
+  readonly requestId: string;
+  /** `service/Method`. */
+  readonly methodName: string;
+  readonly access: MethodAccess;
+  readonly remoteAddress: string;
+  readonly startedAt: number;
+  readonly lease: CallLease;
+}
+
+interface WithValues {
+  readonly values: ContextValues;
+}
+
+/** @internal */
+export const factsKey = createContextKey<CallFacts | undefined>(undefined, { description: 'call facts' });
+/** @internal */
+export const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'caller' });
+
+/** Who calls. @throws Error in a public method, which knows no caller. */
+export function callerOf({ values }: WithValues): Caller {
+  const caller = values.get(callerKey);
+  if (caller === undefined) {
+    throw new Error('This method has no caller; its access policy is public.');
+  }
+  return caller;
+}
+
+/** The tenant that the call is for. @throws Error where the access policy does not say `tenant: 'required'`. */
+export function tenantOf(context: WithValues): Tenant {
+  const tenant = findTenantOf(context);
+  if (tenant === undefined) {
+    throw new Error("This call is for no tenant; its access policy must say tenant: 'required'.");
+  }
+  return tenant;
+}
+
+/** The tenant that the call is for, if it is for one. */
+export function findTenantOf(context: WithValues): Tenant | undefined {
+  const caller = callerOf(context);
+  return caller.kind === 'service' ? undefined : caller.tenant;
+}
+
+/** The id under which this call stands in the log and in its answer's `x-request-id`. */
+export function requestIdOf({ values }: WithValues): string {
+  return values.get(factsKey)?.requestId ?? 'none';
+}
+
+/** @internal Who holds what the call uses up: a tenant whoever acts for it, the operator, a service, or anybody. */
+export function holderOf(caller: Caller | undefined): string {
+  switch (caller?.kind) {
+    case undefined:
+      return 'public';
+    case 'tenant':
+      return `tenant:${caller.tenant.tenantId}`;
+    case 'operator':
+      return caller.tenant === undefined ? 'operator' : `tenant:${caller.tenant.tenantId}`;
+    case 'service':
+      return `service:${caller.name}`;
+  }
+}

@@ -1,0 +1,55 @@
+import { DomainError } from '@parley/errors';
+import type { SharedBudget } from './shared-budget.ts';
+
+/** What one call holds of the server: its place among the open calls and the bytes of its request. */
+export interface CallLease {
+  /** Takes a place for the call. @throws DomainError `resource-exhausted` when there is none. */
+  open(holder: string): void;
+  /** Sets how many bytes of the request are held now. @throws DomainError `resource-exhausted` when that is too much. */
+  holdBytes(bytes: number): void;
+  /** Gives everything back; later calls of any method do nothing. */
+  release(): void;
+}
+
+/** How long a refused caller is told to wait: load of this kind passes within a second. */
+const retryAfterMs = 1000;
+
+/** A lease that holds nothing yet. */
+export function createCallLease(calls: SharedBudget, bytes: SharedBudget): CallLease {
+  let holder: string | undefined;
+  let held = 0;
+  let isReleased = false;
+  return {
+    open(name) {
+      if (isReleased || holder !== undefined) {
+        return;
+      }
+      if (!calls.take(name, 1)) {
+        throw exhausted('TOO_MANY_CALLS', 'Too many calls are open.');
+      }
+      holder = name;
+    },
+    holdBytes(amount) {
+      if (isReleased || holder === undefined || amount === held) {
+        return;
+      }
+      if (amount < held) {
+        bytes.giveBack(holder, held - amount);
+      } else if (!bytes.take(holder, amount - held)) {
+        throw exhausted('TOO_MANY_BYTES_IN_FLIGHT', 'Too many bytes of unanswered requests are held.');
+      }
+      held = amount;
+    },
+    release() {
+      if (!isReleased && holder !== undefined) {
+        calls.giveBack(holder, 1);
+        bytes.giveBack(holder, held);
+      }
+      isReleased = true;
+    },
+  };
+}
+
+function exhausted(reason: string, message: string): DomainError {
+  return new DomainError(message, { kind: 'resource-exhausted', reason, retryAfterMs });
+}

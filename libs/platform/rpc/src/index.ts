@@ -1,0 +1,13 @@
+export { publicAccess, type AccessPolicy, type MethodAccess } from './access-policy.ts';
+export { callerOf, findTenantOf, requestIdOf, tenantOf } from './call-context.ts';
+export { codeByKind, errorDomain } from './connect-error.ts';
+export { createHealthRegistry, type HealthRegistry, type HealthStatus } from './health-registry.ts';
+export { batchMessageBytes, defaultLimits, type RpcLimits } from './limits.ts';
+export { createMessageValidator, type MessageValidator } from './message-validator.ts';
+export { sendBody, type HttpRequest, type HttpResponse } from './node-http.ts';
+export type { TlsOptions } from './one-port.ts';
+export { rawTwin } from './raw-twin.ts';
+export type { Routes } from './registered-methods.ts';
+export { requestIdHeader, tenantHeader } from './request-gate.ts';
+export type { PlainHandler } from './request-handler.ts';
+export { startRpcServer, type RpcServer, type RpcServerOptions } from './start-rpc-server.ts';

@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { createContextValues, type ContextValues } from '@connectrpc/connect';
+import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
+import { universalRequestFromNodeRequest } from '@connectrpc/connect-node';
+import { withRequestContext, type Logger } from '@parley/runtime';
+import { factsKey } from './call-context.ts';
+import { createCallLease } from './call-lease.ts';
+import { answerCors } from './cors.ts';
+import type { RpcLimits } from './limits.ts';
+import { meterBody } from './metered-body.ts';
+import { abandonUnreadRequest, send, sendBody, type HttpRequest, type HttpResponse } from './node-http.ts';
+import type { RegisteredMethods, ServedMethod } from './registered-methods.ts';
+import { requestIdHeader } from './request-gate.ts';
+import { settleTimeout } from './request-timeout.ts';
+import type { SharedBudget } from './shared-budget.ts';
+
+/** Answers a path that is no RPC, by the types of Node's http and http2. */
+export type PlainHandler = (request: HttpRequest, response: HttpResponse) => void | Promise<void>;
+
+export interface HandlerOptions {
+  readonly methods: RegisteredMethods;
+  /** Methods that answer instead when the request is not JSON. */
+  readonly binaryMethods: RegisteredMethods;
+  readonly plainHttp: ReadonlyMap<string, PlainHandler>;
+  /** Origins whose scripts may call; `*` for any. */
+  readonly corsOrigins: readonly string[];
+  readonly limits: RpcLimits;
+  readonly calls: SharedBudget;
+  readonly bytes: SharedBudget;
+  readonly logger: Logger;
+}
+
+/** Answers every request of the port: RPCs in all protocols, plain HTTP, and what is neither. */
+export function createRequestHandler(
+  options: HandlerOptions,
+): (request: HttpRequest, response: HttpResponse) => void {
+  const { plainHttp, corsOrigins, limits, logger } = options;
+
+  async function answer(request: HttpRequest, response: HttpResponse, requestId: string): Promise<void> {
+    const contentType = String(request.headers['content-type'] ?? '');
+    if (isHeaderTooLarge(request, limits)) {
+      refuseHeader(response, contentType);
+      return;
+    }
+    if (answerCors(request, response, corsOrigins)) {
+      return;
+    }
+    const path = request.url?.split('?', 1)[0] ?? '';
+    const method =
+      (isBinary(contentType) ? options.binaryMethods.byPath.get(path) : undefined) ??
+      options.methods.byPath.get(path);
+    if (method !== undefined) {
+      await answerCall(request, response, method, contentType, requestId);
+      return;
+    }
+    const plain = plainHttp.get(path);
+    if (plain !== undefined) {
+      await plain(request, response);
+      return;
+    }
+    sendBody(response, 404, 'There is nothing here.\n');
+  }
+
+  async function answerCall(
+    request: HttpRequest,
+    response: HttpResponse,
+    method: ServedMethod,
+    contentType: string,
+    requestId: string,
+  ): Promise<void> {
+    const lease = createCallLease(options.calls, options.bytes);
+    const contextValues = createContextValues().set(factsKey, {
+      requestId,
+      methodName: method.name,
+      access: method.access,
+      remoteAddress: request.socket?.remoteAddress ?? 'unknown',
+      startedAt: performance.now(),
+      lease,
+    });
+    try {
+      const universal = toUniversal(request, response, contextValues);
+      if (universal === undefined) {
+        sendBody(response, 400, 'The request names no valid authority.\n');
+        return;
+      }
+      const isUnary = method.handler.method.methodKind === 'unary';
+      const isStreamOfRequests = ['client_streaming', 'bidi_streaming'].includes(
+        method.handler.method.methodKind,
+      );
+      const timeoutMs = settleTimeout(
+        universal.header,
+        contentType.startsWith('application/grpc'),
+        isUnary ? limits.unaryDefaultMs : limits.streamDefaultMs,
+        isUnary ? limits.unaryMaxMs : limits.streamMaxMs,
+      );
+      const body = meterBody(request.iterator({ destroyOnReturn: false }), {
+        hasEnvelopes: !/^application\/(json|proto)\b/i.test(contentType),
+        isStream: isStreamOfRequests,
+        inflatedBytes: isCompressed(universal.header)
+          ? (method.access.maxMessageBytes ?? limits.maxMessageBytes)
+          : undefined,
+        lease,
+        messageMs: isStreamOfRequests ? limits.messageMs : Math.min(limits.messageMs, timeoutMs),
+        idleMs: limits.idleMs,
+        requestId,
+      });
+      const answered = await method.handler({ ...universal, body });
+      await send(answered, response, limits.writeMs);
+    } finally {
+      lease.release();
+    }
+  }
+
+  return (request, response) => {
+    const requestId = readRequestId(request);
+    abandonUnreadRequest(request, response, limits.writeMs);
+    response.on('error', (error: unknown) => logger.debug({ error }, 'an answer could not be written'));
+    void withRequestContext({ requestId }, async () => {
+      try {
+        await answer(request, response, requestId);
+      } catch (error) {
+        if (response.headersSent || response.destroyed) {
+          // The client left, or did not read; connect-node reports that as any other error of writing.
+          logger.debug({ error, path: request.url }, 'an answer was cut off');
+          response.destroy();
+        } else {
+          logger.error({ error, path: request.url }, 'a request could not be answered');
+          sendBody(response, 500, `Something went wrong on our side; request id ${requestId}.\n`);
+        }
+      }
+    });
+  };
+}
+
+function isBinary(contentType: string): boolean {
+  return /^application\/(proto|connect\+proto|grpc(-web)?(\+proto)?)\s*(;|$)/i.test(contentType);
+}
+
+/** The header in which a protocol names the compression of messages. */
+function isCompressed(header: Headers): boolean {
+  return ['grpc-encoding', 'content-encoding', 'connect-content-encoding'].some(
+    (name) => (header.get(name) ?? 'identity') !== 'identity',
+  );
+}
+
+/** The caller's own request id where it is one that can stand in a log, else a new one. */
+function readRequestId(request: HttpRequest): string {
+  const given = request.headers[requestIdHeader];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+function isHeaderTooLarge(
+  { rawHeaders }: HttpRequest,
+  { maxHeaderBytes, maxHeaderCount }: RpcLimits,
+): boolean {
+  return (
+    rawHeaders.length > 2 * maxHeaderCount ||
+    rawHeaders.reduce((sum, text) => sum + text.length, 0) > maxHeaderBytes
+  );
+}
+
+function refuseHeader(response: HttpResponse, contentType: string): void {
+  if (/^application\/grpc(\+|;|$)/i.test(contentType)) {
+    // A status without a message: what gRPC calls Trailers-Only. 8 is RESOURCE_EXHAUSTED.
+    response.setHeader('content-type', 'application/grpc');
+    response.setHeader('grpc-status', '8');
+    response.setHeader('grpc-message', 'The headers are too large.');
+    response.end();
+    return;
+  }
+  sendBody(response, 431, 'The headers are too large.\n');
+}
+
+/** The request without its body, or undefined when it is for no host that an URL can name. */
+function toUniversal(
+  request: HttpRequest,
+  response: HttpResponse,
+  contextValues: ContextValues,
+): UniversalServerRequest | undefined {
+  const authority = request.headers[':authority'] ?? request.headers.host;
+  if (typeof authority !== 'string' || !URL.canParse(request.url ?? '', `http://${authority}`)) {
+    return undefined;
+  }
+  return universalRequestFromNodeRequest(request, response, undefined, contextValues);
+}

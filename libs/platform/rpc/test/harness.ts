@@ -1,0 +1,206 @@
+import { once } from 'node:events';
+import { connect as connectHttp2, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { DomainError } from '@parley/errors';
+import type { Caller, CredentialResolver, Tenant } from '@parley/access';
+import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
+import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { createLogger, sleep, type Logger } from '@parley/runtime';
+import { onTestFinished } from 'vitest';
+import {
+  batchMessageBytes,
+  createHealthRegistry,
+  startRpcServer,
+  tenantOf,
+  type AccessPolicy,
+  type HealthRegistry,
+  type Routes,
+  type RpcServer,
+  type RpcServerOptions,
+} from '../src/index.ts';
+
+export const shop: Tenant = { tenantId: 't-1', name: 'shop', partition: 3, timeZone: 'UTC', currency: 'USD' };
+
+/** Whose the credentials of these tests are. */
+export const callers: Readonly<Record<string, Caller>> = {
+  'key-ingest': { kind: 'tenant', tenant: shop, keyId: 'k-1', scopes: ['ingest'] },
+  'key-read': { kind: 'tenant', tenant: shop, keyId: 'k-2', scopes: ['read'] },
+  'key-admin': { kind: 'tenant', tenant: shop, keyId: 'k-3', scopes: ['admin'] },
+  'key-other': {
+    kind: 'tenant',
+    tenant: { ...shop, tenantId: 't-2', name: 'other' },
+    keyId: 'k-4',
+    scopes: ['ingest'],
+  },
+  operator: { kind: 'operator' },
+  service: { kind: 'service', name: 'metrics' },
+};
+
+export const resolver: CredentialResolver = {
+  async resolve(credential, tenantName) {
+    if (credential === 'unavailable') {
+      throw new DomainError('down', { kind: 'unavailable', reason: 'DOWN', retryAfterMs: 1000 });
+    }
+    if (tenantName !== undefined) {
+      return credential === 'operator' ? { kind: 'operator', tenant: shop } : undefined;
+    }
+    return callers[credential];
+  },
+};
+
+export const access: AccessPolicy = {
+  [IngestionService.typeName]: { callers: ['tenant', 'operator'], scopes: ['ingest'], tenant: 'required' },
+  [`${IngestionService.typeName}/RecordEvents`]: {
+    callers: ['tenant', 'operator'],
+    scopes: ['ingest'],
+    tenant: 'required',
+    maxMessageBytes: batchMessageBytes,
+  },
+  [EventLogService.typeName]: { callers: ['service'], tenant: 'none' },
+};
+
+/**
+ * What these tests' handlers do depends on the bot or the partition that a request names, so that one server serves
+ * them all.
+ */
+export const routes: Routes = (router) => {
+  router.service(IngestionService, {
+    async recordInteraction(request, context) {
+      const botId = request.interaction?.botId;
+      if (botId === 'deaf') await sleep(1000);
+      if (botId === 'fault') throw new Error('a text that must stay inside');
+      if (botId === 'full') {
+        throw new DomainError('The queue is full.', {
+          kind: 'resource-exhausted',
+          reason: 'QUEUE_FULL',
+          facts: { queue: 'append' },
+          retryAfterMs: 1500,
+        });
+      }
+      if (botId === 'listening') await sleep(60_000, context.signal);
+      return { eventId: `${tenantOf(context).name}:${request.eventId}` };
+    },
+    recordEvents: (request) => ({ results: request.events.map(() => ({})) }),
+  });
+  router.service(EventLogService, {
+    async *tail(request, { signal }) {
+      for (let i = 0n; ; i++) {
+        // Partition 1 says one thing and then nothing, 2 is deaf, 3 says more than anybody can read.
+        const body = new Uint8Array(request.partition === 3 ? 100_000 : 10);
+        yield { headOffset: i, events: [{ logOffset: i, body }] };
+        if (request.partition === 1) await sleep(60_000, signal);
+        if (request.partition === 2) await sleep(60_000);
+        if (request.partition === 4) throw new Error('a text that must stay inside');
+      }
+    },
+  });
+};
+
+export interface TestServer extends RpcServer {
+  readonly health: HealthRegistry;
+  /** The lines of the log, each parsed. */
+  readonly lines: Record<string, unknown>[];
+}
+
+export function memoryLogger(lines: Record<string, unknown>[]): Logger {
+  const write = (line: string): void => void lines.push(JSON.parse(line) as Record<string, unknown>);
+  return createLogger({ service: 'test', level: 'debug', destination: { write } });
+}
+
+/** A server for this test, closed when it is over. */
+export async function startServer(options: Partial<RpcServerOptions> = {}): Promise<TestServer> {
+  const lines: Record<string, unknown>[] = [];
+  const health = createHealthRegistry();
+  health.set(IngestionService.typeName, 'serving');
+  const server = await startRpcServer({
+    port: 0,
+    routes,
+    access,
+    resolver,
+    health,
+    logger: memoryLogger(lines),
+    now: () => new Date(),
+    ...options,
+  });
+  onTestFinished(() => server.close(100));
+  return { ...server, health, lines };
+}
+
+/** A request as the guide's simplest interaction. */
+export const interaction = {
+  eventId: 'e-1',
+  interaction: { botId: 'bot-1', memberId: 'm-1', messageText: 'hello' },
+};
+
+export interface RawAnswer {
+  readonly headers: IncomingHttpHeaders;
+  readonly trailers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** The code of RST_STREAM; 0 when the stream ended by itself. */
+  readonly rstCode: number;
+}
+
+/** An HTTP/2 connection of plain Node, for bytes that no client of gRPC would send. */
+export function openHttp2(url: string): ClientHttp2Session {
+  const session = connectHttp2(url);
+  session.on('error', () => undefined);
+  onTestFinished(() => session.destroy());
+  return session;
+}
+
+/** Sends these bytes to a path and gives what came back. */
+export async function rawCall(
+  session: ClientHttp2Session,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  bytes: Uint8Array,
+): Promise<RawAnswer> {
+  const stream = session.request({ ':method': 'POST', ':path': path, te: 'trailers', ...headers });
+  const answer = answerOf(stream);
+  stream.end(bytes);
+  return answer;
+}
+
+/** What a stream of plain Node gets back, until it is closed. */
+export async function answerOf(stream: ReturnType<ClientHttp2Session['request']>): Promise<RawAnswer> {
+  let headers: IncomingHttpHeaders = {};
+  let trailers: IncomingHttpHeaders = {};
+  const chunks: Buffer[] = [];
+  stream.on('response', (h) => (headers = h));
+  stream.on('trailers', (h) => (trailers = h));
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream.on('error', () => undefined);
+  await once(stream, 'close');
+  return { headers, trailers, body: Buffer.concat(chunks), rstCode: stream.rstCode ?? 0 };
+}
+
+/** A gRPC envelope. */
+export function envelope(payload: Uint8Array, { flags = 0, length = payload.length } = {}): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(flags, 0);
+  head.writeUInt32BE(length, 1);
+  return Buffer.concat([head, payload]);
+}
+
+/** The gRPC status of an answer, wherever it stands. */
+export function grpcStatusOf({ headers, trailers, body }: RawAnswer): number {
+  const inBody = /grpc-status: ?(\d+)/.exec(body.toString('latin1'))?.[1];
+  return Number(trailers['grpc-status'] ?? headers['grpc-status'] ?? inBody ?? Number.NaN);
+}
+
+/** A bare TCP connection. */
+export async function openTcp(port: number): Promise<Socket> {
+  const socket = connectTcp(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** How long a socket stays open from now, in ms. */
+export async function lifeOf(socket: Socket): Promise<number> {
+  const before = performance.now();
+  socket.resume();
+  await once(socket, 'close');
+  return performance.now() - before;
+}
