@@ -5,4 +5,5 @@ export * from './credential-resolver.ts';
 export * from './failure-limiter.ts';
 export * from './local-resolver.ts';
 export * from './position.ts';
+export * from './remote-resolver.ts';
 export * from './service-credential.ts';

@@ -11,3 +11,5 @@ export type { Routes } from './registered-methods.ts';
 export { requestIdHeader, tenantHeader } from './request-gate.ts';
 export type { PlainHandler } from './request-handler.ts';
 export { startRpcServer, type RpcServer, type RpcServerOptions } from './start-rpc-server.ts';
+export { createTransportTo, type ClientTransport, type TransportOptions } from './client-transport.ts';
+export type { RetryOptions } from './retry-interceptor.ts';
