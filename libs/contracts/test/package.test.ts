@@ -41,7 +41,7 @@ const transport = createRouterTransport(({ service }) => {
   service(MetricsService, { listKpiDefinitions: () => ({ definitions: [{ name: ${name} }] }) });
 });
 const { definitions } = await createClient(MetricsService, transport).listKpiDefinitions({});
-console.log(definitions.map((definition) => definition.name).join(), HealthCheckResponse_ServingStatus.SERVING);
+console.log('%s %d', definitions[0]?.name, HealthCheckResponse_ServingStatus.SERVING);
 `;
 
 function write(file: string, text: string): string {
