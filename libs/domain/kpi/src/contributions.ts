@@ -1,0 +1,81 @@
+import { emptyState } from './kpi-state.ts';
+import type { KpiCounter, KpiState } from './kpi-state.ts';
+
+/** The feeling of a message. */
+export type Sentiment = 'positive' | 'neutral' | 'negative';
+
+/** What the KPIs need to know of an interaction, once its completion and its enrichment are in it. */
+export interface InteractionFact {
+  /** Compared to the letter. Undefined: not known. */
+  readonly intent: string | undefined;
+  readonly sentiment: Sentiment | undefined;
+  /** Whether there is a response text that is not empty. */
+  readonly hasResponse: boolean;
+  /** Whole milliseconds, 0 or more; 0 is a time. Undefined: not known. */
+  readonly responseTimeMs: number | undefined;
+  /** Whether there is an error code. */
+  readonly hasError: boolean;
+}
+
+/** What came of an interaction. */
+export type Outcome = 'purchased' | 'visited' | 'did_nothing' | 'resolved';
+
+/** What the KPIs need to know of a conversion. */
+export interface ConversionFact {
+  readonly outcome: Outcome;
+}
+
+/** What was asked of a member. */
+export type FeedbackType = 'csat' | 'nps' | 'ces' | 'thumbs';
+
+/** What the KPIs need to know of a rating. */
+export interface FeedbackFact {
+  readonly type: FeedbackType;
+  /** A multiple of a millionth; what is finer is rounded. Undefined: asked, but not answered. */
+  readonly rating: number | undefined;
+  /** The highest rating of its scale. Undefined: 5, the highest that CSAT has by default. */
+  readonly scaleMax: number | undefined;
+}
+
+/** What an interaction adds to the state of its bucket. */
+export function interactionContribution(fact: InteractionFact): KpiState {
+  const { intent, sentiment, hasResponse, responseTimeMs, hasError } = fact;
+  return {
+    ...emptyState,
+    interactionCount: 1,
+    escalatedCount: Number(intent === 'escalate'),
+    incompleteCount: Number(intent === 'abandoned' || intent === 'fallback'),
+    withoutResponseCount: Number(!hasResponse),
+    responseTimeCount: Number(responseTimeMs !== undefined && responseTimeMs > 0),
+    responseTimeSumMs: responseTimeMs ?? 0,
+    latencyCount: Number(responseTimeMs !== undefined),
+    errorCount: Number(hasError),
+    positiveCount: Number(sentiment === 'positive'),
+    neutralCount: Number(sentiment === 'neutral'),
+    negativeCount: Number(sentiment === 'negative'),
+  };
+}
+
+const outcomeCounters: Readonly<Record<Outcome, KpiCounter>> = {
+  purchased: 'purchasedCount',
+  visited: 'visitedCount',
+  did_nothing: 'didNothingCount',
+  resolved: 'resolvedCount',
+};
+
+/** What a conversion adds to the state of its bucket. */
+export function conversionContribution({ outcome }: ConversionFact): KpiState {
+  return { ...emptyState, [outcomeCounters[outcome]]: 1 };
+}
+
+/** What a rating adds to the state of its bucket: nothing unless it is an answered CSAT. */
+export function feedbackContribution({ type, rating, scaleMax = 5 }: FeedbackFact): KpiState {
+  if (type !== 'csat' || rating === undefined) return emptyState;
+  return {
+    ...emptyState,
+    csatCount: Number(rating !== 0),
+    csatSumMicros: Math.round(rating * 1_000_000),
+    csatRatingCount: 1,
+    csatTop2Count: Number(rating >= scaleMax - 1),
+  };
+}

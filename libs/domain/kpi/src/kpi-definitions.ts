@@ -1,0 +1,290 @@
+import type { KpiDefinition, KpiParts } from './kpi-definition.ts';
+import type { KpiState } from './kpi-state.ts';
+
+/** The guide's mean rating. */
+export const avgCsat = define({
+  definitionId: 'guide.v1/avg_csat',
+  group: 'customer_experience',
+  description: 'Mean of the CSAT ratings, in points of their scale.',
+  formula: 'Sum of the ratings by their number, ratings of 0 left out. No such rating: no data.',
+  unit: 'points',
+  source: 'guide: KPI Dashboards 1; ruling A6',
+  isProportion: false,
+  parts: (state) => quotient(state.csatSumMicros / 1_000_000, state.csatCount),
+});
+
+/** The guide's share of positive messages. */
+export const positiveSentimentRate = define({
+  definitionId: 'guide.v1/positive_sentiment_rate',
+  group: 'customer_experience',
+  description: 'Share of the interactions with a sentiment whose sentiment is positive.',
+  formula: 'Positive interactions by positive, neutral and negative ones. None of these: no data.',
+  unit: 'rate',
+  source: 'guide: KPI Dashboards 1; ruling A7',
+  isProportion: true,
+  parts: (state) => quotient(state.positiveCount, withSentiment(state)),
+});
+
+/** The professional satisfaction score. */
+export const csatTop2Rate = define({
+  definitionId: 'parley.v1/csat_top2_rate',
+  group: 'customer_experience',
+  description: 'Share of the CSAT ratings in the upper two points of their scale: 4 and 5 of 1 to 5.',
+  formula:
+    'Ratings not more than 1 below the highest of their scale by all ratings, 0 included. None: no data.',
+  unit: 'rate',
+  source: 'top-2-box as in definition D6; ruling A6',
+  isProportion: true,
+  parts: (state) => quotient(state.csatTop2Count, state.csatRatingCount),
+});
+
+/** The guide's share of messages that asked for no human. */
+export const containmentRate = define({
+  definitionId: 'guide.v1/containment_rate',
+  group: 'operational',
+  description: 'Share of the interactions whose intent is not exactly `escalate`.',
+  formula:
+    '1 less the interactions with the intent `escalate` by all interactions. No interactions: no data.',
+  unit: 'rate',
+  source: 'guide: KPI Dashboards 2; rulings A1, A2, A3',
+  isProportion: true,
+  parts: (state) => quotient(state.interactionCount - state.escalatedCount, state.interactionCount),
+});
+
+/** The guide's resolutions by messages. */
+export const resolutionRate = define({
+  definitionId: 'guide.v1/resolution_rate',
+  group: 'operational',
+  description: 'Conversions that purchased or resolved, by interactions; can exceed 1.',
+  formula:
+    'Conversions with the outcome `purchased` or `resolved` by interactions. No interactions: no data.',
+  unit: 'rate',
+  source: 'guide: KPI Dashboards 2; rulings A3, A4',
+  isProportion: false,
+  parts: (state) => quotient(converted(state), state.interactionCount),
+});
+
+/** The guide's mean response time. */
+export const avgHandlingTimeMs = define({
+  definitionId: 'guide.v1/avg_handling_time_ms',
+  group: 'operational',
+  description: 'Mean response time of the bot, times of 0 left out.',
+  formula: 'Sum of the response times by the number of those above 0. None above 0: no data.',
+  unit: 'milliseconds',
+  source: 'guide: KPI Dashboards 2; ruling A5',
+  isProportion: false,
+  parts: (state) => quotient(state.responseTimeSumMs, state.responseTimeCount),
+});
+
+/** The guide's number of conversions. */
+export const totalConversions = define({
+  definitionId: 'guide.v1/total_conversions',
+  group: 'operational',
+  description: 'Conversions of any outcome, `did_nothing` included.',
+  formula: 'Number of conversions. No interaction, conversion or rating: no data; else 0 is a count.',
+  unit: 'count',
+  source: 'guide: KPI Dashboards 2; ruling A25',
+  isProportion: false,
+  parts: (state) => count(conversions(state), conversions(state), isAnythingRecorded(state)),
+});
+
+/** The mean response time that counts the fastest answers too. */
+export const avgResponseLatencyMs = define({
+  definitionId: 'parley.v1/avg_response_latency_ms',
+  group: 'operational',
+  description: 'Mean response time of the bot, times of 0 counted.',
+  formula: 'Sum of the response times by their number. None: no data.',
+  unit: 'milliseconds',
+  source: 'ruling A5',
+  isProportion: false,
+  parts: (state) => quotient(state.responseTimeSumMs, state.latencyCount),
+});
+
+/** The conversions that something came of. */
+export const convertedCount = define({
+  definitionId: 'parley.v1/converted_count',
+  group: 'operational',
+  description: 'Conversions that purchased or resolved.',
+  formula:
+    'Number of conversions with the outcome `purchased` or `resolved`. ' +
+    'No interaction, conversion or rating: no data; else 0 is a count.',
+  unit: 'count',
+  source: 'ruling A25',
+  isProportion: false,
+  parts: (state) => count(converted(state), conversions(state), isAnythingRecorded(state)),
+});
+
+/** The guide's number of users who were there. */
+export const activeUsers = define({
+  definitionId: 'guide.v1/active_users',
+  group: 'engagement',
+  description: 'Different users whose members had an interaction in the window.',
+  formula: 'Number of different users linked to the members of the interactions. No interactions: no data.',
+  unit: 'count',
+  source: 'guide: KPI Dashboards 3; ruling A10',
+  isProportion: false,
+  parts: ({ interactionCount }, distinct) =>
+    count(distinct.activeUsers, interactionCount, interactionCount > 0),
+});
+
+/** The guide's share of users who were there. */
+export const retentionRate = define({
+  definitionId: 'guide.v1/retention_rate',
+  group: 'engagement',
+  description: 'Active users by all users; can exceed 1 where active users were never recorded as users.',
+  formula: '`active_users` by the users recorded before the end of the window. No users: no data.',
+  unit: 'rate',
+  source: 'guide: KPI Dashboards 3; rulings A10, A11',
+  isProportion: false,
+  parts: (_, distinct) => quotient(distinct.activeUsers, distinct.users),
+});
+
+/** The guide's share of messages that were not given up. */
+export const completionRate = define({
+  definitionId: 'guide.v1/completion_rate',
+  group: 'engagement',
+  description: 'Share of the interactions whose intent is neither `abandoned` nor `fallback`.',
+  formula:
+    'Interactions with another intent than `abandoned` and `fallback` by all. No interactions: no data.',
+  unit: 'rate',
+  source: 'guide: KPI Dashboards 3; rulings A3, A12',
+  isProportion: true,
+  parts: (state) => quotient(state.interactionCount - state.incompleteCount, state.interactionCount),
+});
+
+/** The guide's share of messages without an answer. */
+export const bounceRate = define({
+  definitionId: 'guide.v1/bounce_rate',
+  group: 'engagement',
+  description: 'Share of the interactions without a response text, those still being answered included.',
+  formula:
+    'Interactions whose response text is missing or empty by all interactions. No interactions: no data.',
+  unit: 'rate',
+  source: 'guide: KPI Dashboards 3; rulings A3, A13',
+  isProportion: true,
+  parts: (state) => quotient(state.withoutResponseCount, state.interactionCount),
+});
+
+/** The guide's number of messages. */
+export const totalInteractions = define({
+  definitionId: 'guide.v1/total_interactions',
+  group: 'engagement',
+  description: 'Interactions.',
+  formula: 'Number of interactions. No interaction, conversion or rating: no data; else 0 is a count.',
+  unit: 'count',
+  source: 'guide: KPI Dashboards 3',
+  isProportion: false,
+  parts: (state) => count(state.interactionCount, state.interactionCount, isAnythingRecorded(state)),
+});
+
+/** The members who were there, users or not. */
+export const activeMembers = define({
+  definitionId: 'parley.v1/active_members',
+  group: 'engagement',
+  description: 'Different members who had an interaction in the window, users or not.',
+  formula: 'Number of different members of the interactions. No interactions: no data.',
+  unit: 'count',
+  source: 'ruling A10',
+  isProportion: false,
+  parts: ({ interactionCount }, distinct) =>
+    count(distinct.activeMembers, interactionCount, interactionCount > 0),
+});
+
+/** The guide's messages by minute. */
+export const interactionsPerMinute = define({
+  definitionId: 'guide.v1/interactions_per_minute',
+  group: 'real_time',
+  description: 'Interactions of the last hour by minute.',
+  formula: 'Number of interactions by 60. No interaction, conversion or rating: no data; else 0 is a count.',
+  unit: 'per_minute',
+  source: 'guide: Real-Time Analytics 1; ruling A16',
+  isProportion: false,
+  parts: (state) => ({
+    numerator: state.interactionCount,
+    denominator: 60,
+    sampleSize: state.interactionCount,
+    hasData: isAnythingRecorded(state),
+  }),
+});
+
+/** The guide's purchases by messages. */
+export const conversionRate = define({
+  definitionId: 'guide.v1/conversion_rate',
+  group: 'real_time',
+  description: 'Purchases of the last hour by interactions of the last hour; can exceed 1.',
+  formula: 'Conversions with the outcome `purchased` by interactions. No interactions: no data.',
+  unit: 'rate',
+  source: 'guide: Real-Time Analytics 1; ruling A15',
+  isProportion: false,
+  parts: (state) => quotient(state.purchasedCount, state.interactionCount),
+});
+
+/** The guide's mean response time of the last hour. */
+export const avgResponseTime = define({
+  definitionId: 'guide.v1/avg_response_time',
+  group: 'real_time',
+  description: 'Mean response time of the bot in the last hour, times of 0 left out.',
+  formula: 'Sum of the response times by the number of those above 0. None above 0: no data.',
+  unit: 'milliseconds',
+  source: 'guide: Real-Time Analytics 1; ruling A14',
+  isProportion: false,
+  parts: (state) => quotient(state.responseTimeSumMs, state.responseTimeCount),
+});
+
+/** Every definition, in the order of their ids. */
+export const kpiDefinitions: readonly KpiDefinition[] = [
+  activeUsers,
+  avgCsat,
+  avgHandlingTimeMs,
+  avgResponseTime,
+  bounceRate,
+  completionRate,
+  containmentRate,
+  conversionRate,
+  interactionsPerMinute,
+  positiveSentimentRate,
+  resolutionRate,
+  retentionRate,
+  totalConversions,
+  totalInteractions,
+  activeMembers,
+  avgResponseLatencyMs,
+  convertedCount,
+  csatTop2Rate,
+];
+
+/** The definition of that name or definition id; undefined when there is none. */
+export function findKpiDefinition(nameOrId: string): KpiDefinition | undefined {
+  return kpiDefinitions.find(({ name, definitionId }) => name === nameOrId || definitionId === nameOrId);
+}
+
+function define(definition: Omit<KpiDefinition, 'name'>): KpiDefinition {
+  const { definitionId } = definition;
+  return { ...definition, name: definitionId.slice(definitionId.indexOf('/') + 1) };
+}
+
+/** Of nothing there is no share and no mean. */
+function quotient(numerator: number, denominator: number): KpiParts {
+  return { numerator, denominator, sampleSize: denominator, hasData: denominator > 0 };
+}
+
+function count(things: number, sampleSize: number, hasData: boolean): KpiParts {
+  return { numerator: things, denominator: 1, sampleSize, hasData };
+}
+
+/** Whether a 0 in the window is a count: something else was recorded there. */
+function isAnythingRecorded(state: KpiState): boolean {
+  return state.interactionCount + conversions(state) + state.csatRatingCount > 0;
+}
+
+function conversions(state: KpiState): number {
+  return state.purchasedCount + state.visitedCount + state.didNothingCount + state.resolvedCount;
+}
+
+function converted(state: KpiState): number {
+  return state.purchasedCount + state.resolvedCount;
+}
+
+function withSentiment(state: KpiState): number {
+  return state.positiveCount + state.neutralCount + state.negativeCount;
+}

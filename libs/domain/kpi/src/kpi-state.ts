@@ -1,0 +1,90 @@
+/**
+ * What the KPIs are computed from: sums over any set of events. States of parts add up to the state of the whole, in any
+ * order; a contribution that is taken out is a state with negative numbers. All are whole numbers and exact up to 2^53
+ * (as milliseconds: 285,000 years of response times).
+ */
+export interface KpiState {
+  /** Interactions. */
+  readonly interactionCount: number;
+  /** Interactions whose intent is exactly `escalate`. */
+  readonly escalatedCount: number;
+  /** Interactions whose intent is `abandoned` or `fallback`. */
+  readonly incompleteCount: number;
+  /** Interactions whose response text is missing or empty. */
+  readonly withoutResponseCount: number;
+  /** Interactions with a response time above 0. */
+  readonly responseTimeCount: number;
+  /** Their response times, in milliseconds; those of 0 would add nothing. */
+  readonly responseTimeSumMs: number;
+  /** Interactions with a response time, 0 or above. */
+  readonly latencyCount: number;
+  /** Interactions in which the bot failed. */
+  readonly errorCount: number;
+  /** Interactions with a positive sentiment. */
+  readonly positiveCount: number;
+  /** Interactions with a neutral sentiment. */
+  readonly neutralCount: number;
+  /** Interactions with a negative sentiment. */
+  readonly negativeCount: number;
+  /** Conversions that purchased. */
+  readonly purchasedCount: number;
+  /** Conversions that visited. */
+  readonly visitedCount: number;
+  /** Conversions that did nothing. */
+  readonly didNothingCount: number;
+  /** Conversions that resolved. */
+  readonly resolvedCount: number;
+  /** CSAT ratings other than 0. */
+  readonly csatCount: number;
+  /** Their sum in millionths of a point, so that it is exact in any order; ratings of 0 would add nothing. */
+  readonly csatSumMicros: number;
+  /** CSAT ratings, 0 included where the scale has it. */
+  readonly csatRatingCount: number;
+  /** CSAT ratings in the upper two points of their scale. */
+  readonly csatTop2Count: number;
+}
+
+/** One of the sums. */
+export type KpiCounter = keyof KpiState;
+
+/** The state of no events. */
+export const emptyState: KpiState = Object.freeze({
+  interactionCount: 0,
+  escalatedCount: 0,
+  incompleteCount: 0,
+  withoutResponseCount: 0,
+  responseTimeCount: 0,
+  responseTimeSumMs: 0,
+  latencyCount: 0,
+  errorCount: 0,
+  positiveCount: 0,
+  neutralCount: 0,
+  negativeCount: 0,
+  purchasedCount: 0,
+  visitedCount: 0,
+  didNothingCount: 0,
+  resolvedCount: 0,
+  csatCount: 0,
+  csatSumMicros: 0,
+  csatRatingCount: 0,
+  csatTop2Count: 0,
+});
+
+/** The sums' names, in the order in which `KpiState` lists them. */
+export const kpiCounters = Object.keys(emptyState) as readonly KpiCounter[];
+
+/** The state of the events of both. */
+export function addStates(a: KpiState, b: KpiState): KpiState {
+  return combine(a, b, 1);
+}
+
+/** The state of the events of `a` without those of `b`. */
+export function subtractStates(a: KpiState, b: KpiState): KpiState {
+  return combine(a, b, -1);
+}
+
+function combine(a: KpiState, b: KpiState, sign: 1 | -1): KpiState {
+  const sum: Record<KpiCounter, number> = { ...a };
+  for (const counter of kpiCounters) sum[counter] += sign * b[counter];
+  return sum;
+}
