@@ -1,0 +1,60 @@
+import type { Database } from '@parley/database';
+
+/** How many months beyond the current one are kept ready. */
+const MONTHS_AHEAD = 2;
+
+/**
+ * Makes the log's tables for the month of `now` and the two after it. Through the owner's connection; at every migration
+ * and daily. May be repeated and run by many processes at once; does not touch what exists.
+ *
+ * Throws `aborted` (DATABASE_LOCK_TIMEOUT) when others hold the tables for 2 s; the default partition takes the events
+ * until the next try.
+ */
+export async function ensureMonths(owner: Database, now: Date): Promise<void> {
+  for (let ahead = 0; ahead <= MONTHS_AHEAD; ahead += 1) {
+    const start = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1));
+    const end = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead + 1, 1));
+    await ensureMonth(owner, start, end);
+  }
+}
+
+async function ensureMonth(owner: Database, start: Date, end: Date): Promise<void> {
+  const name = `events_${start.toISOString().slice(0, 7).replace('-', '_')}`;
+  const bounds = [start.toISOString(), end.toISOString()] as const;
+  if (await exists(owner, name)) return;
+  await owner.transaction(async (tx) => {
+    await tx.query(`set local lock_timeout = '2s'`);
+    await tx.query(`select pg_advisory_xact_lock(hashtextextended('parley months of the event log', 0))`);
+    if (await exists(tx, name)) return;
+    // Attached rather than made as a partition, which would lock out all who read or write the log meanwhile.
+    await tx.query(`create table ${name} (like events including defaults including constraints)`);
+    for (const statement of indexStatements(name)) await tx.query(statement);
+    await tx.query(`revoke all on ${name} from ingestion_app, ingestion_worker`);
+    await tx.query(`lock table events_default in access exclusive mode`);
+    await tx.query(
+      `with moved as (delete from events_default where received_at >= $1 and received_at < $2 returning *)
+       insert into ${name} select * from moved`,
+      bounds,
+    );
+    await tx.query(
+      `alter table events attach partition ${name} for values from ('${bounds[0]}') to ('${bounds[1]}')`,
+    );
+  });
+}
+
+async function exists(database: Pick<Database, 'query'>, table: string): Promise<boolean> {
+  const { rows } = await database.query<{ exists: boolean }>(`select to_regclass($1) is not null as exists`, [
+    table,
+  ]);
+  return rows[0]?.exists === true;
+}
+
+/** The two indexes of a month. They can't be the parent's, whose unique indexes would have to contain received_at. */
+export function indexStatements(table: string): readonly string[] {
+  return [
+    // Every row fulfils the condition. It keeps the planner from looking up keys by this index, which it takes for as
+    // good as the other while it has no statistics: whoever reads by offset says so.
+    `create unique index ${table}_offset on ${table} (partition, log_offset) where log_offset > 0`,
+    `create unique index ${table}_key on ${table} (partition, tenant_id, kind, event_key)`,
+  ];
+}

@@ -1,0 +1,86 @@
+import { defineMigration } from '@parley/database';
+
+/**
+ * The first half of an append, in one round trip: locks the heads, finds what is there already, moves the heads by what
+ * is new. Whoever calls it writes exactly the new events in the same transaction.
+ *
+ * Keys come in families of one partition, tenant and kind: family i has keys[starts[i]..ends[i]], all different, sought
+ * from the month of earliest[i] on and always in the last 35 days. Returns a row for each head as it now stands (family
+ * is null) and one for each key that was found.
+ */
+export const reserveOffsets = defineMigration('0002-reserve-offsets', [
+  `create function reserve_offsets(
+     partitions int[], tenants uuid[], kinds smallint[], earliest timestamptz[], starts int[], ends int[], keys uuid[]
+   ) returns table (
+     family int, event_key uuid, partition int, log_offset bigint, fingerprint bigint, received_at timestamptz
+   )
+   language plpgsql
+   set search_path = ingestion, pg_temp
+   -- A month is empty and unknown to the planner when its first event comes, and the plan is kept: only one by the
+   -- index is good for what follows. The index of offsets is out of its reach, see its condition.
+   set plan_cache_mode = force_generic_plan
+   set enable_seqscan = off
+   as $$
+   #variable_conflict use_column
+   declare
+     found_families int[];
+     found_keys uuid[];
+     found_offsets bigint[];
+     found_fingerprints bigint[];
+   begin
+     -- An acknowledgement means flushed, here and on the standbys, whatever the server's default is.
+     if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
+       perform set_config('synchronous_commit', 'on', true);
+     end if;
+
+     -- In order, so that no two appends wait for each other.
+     perform from partition_heads h where h.partition = any(partitions) order by h.partition for update;
+
+     -- A statement of its own, since its snapshot must see what was committed while the locks were waited for.
+     -- "offset 0" keeps it a look-up, one index scan for each family, whatever the planner takes the tables for.
+     -- An event without occurred_at that came again after more than 35 days is there twice: the first one counts.
+     select array_agg(f.family), array_agg(f.event_key), array_agg(f.log_offset), array_agg(f.fingerprint)
+       into found_families, found_keys, found_offsets, found_fingerprints
+       from (
+         select distinct on (k.family, e.event_key) k.family::int, e.event_key, e.log_offset, e.fingerprint
+           from unnest(partitions, tenants, kinds, earliest, starts, ends)
+                  with ordinality as k(partition, tenant_id, kind, earliest, first, last, family)
+          cross join lateral (
+            select s.event_key, s.log_offset, s.fingerprint
+              from events s
+             where s.partition = k.partition and s.tenant_id = k.tenant_id and s.kind = k.kind
+               and s.event_key = any(keys[k.first:k.last])
+               -- A producer's clock may be a day ahead: then its event was received before it occurred.
+               and s.received_at >= date_trunc('month',
+                     least(k.earliest - interval '1 day', now() - interval '35 days'), 'UTC')
+            offset 0
+          ) e
+          order by k.family, e.event_key, e.log_offset
+       ) f;
+
+     return query
+       select f.family, f.event_key, partitions[f.family], f.log_offset, f.fingerprint, null::timestamptz
+         from unnest(found_families, found_keys, found_offsets, found_fingerprints)
+                as f(family, event_key, log_offset, fingerprint);
+
+     -- Moves every head, if only by nothing: a commit without a write would not wait for the standbys.
+     return query
+       with counts as (
+         select c.partition, sum(c.n)::bigint as n
+           from (
+             select k.partition, k.last - k.first + 1 as n from unnest(partitions, starts, ends) as k(partition, first, last)
+             union all
+             select partitions[f.family], -1 from unnest(found_families) as f(family)
+           ) c
+          group by c.partition
+       )
+       update partition_heads h
+          set head_offset = h.head_offset + c.n,
+              last_received_at = greatest(h.last_received_at, date_trunc('milliseconds', clock_timestamp()))
+         from counts c
+        where h.partition = c.partition
+       returning null::int, null::uuid, h.partition, h.head_offset, null::bigint, h.last_received_at;
+   end $$`,
+  `revoke execute on function reserve_offsets from public`,
+  `grant execute on function reserve_offsets to ingestion_append`,
+]);
