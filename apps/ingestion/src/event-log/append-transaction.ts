@@ -1,0 +1,249 @@
+import { copyIn, type CopyTarget, type CopyValue, type Database, type Transaction } from '@parley/database';
+import { DomainError } from '@parley/errors';
+import type { AppendResult, NewEvent } from './event-log.ts';
+import type { ReachFailpoint } from './failpoint.ts';
+
+export interface AppendedGroup {
+  /** What became of each event, in the order given. */
+  readonly results: readonly AppendResult[];
+  /** The head of each partition that has grown. */
+  readonly heads: ReadonlyMap<number, bigint>;
+}
+
+/** A key, and where it is or will be kept. */
+interface Entry {
+  /** The first event of the group that has this key. */
+  readonly first: NewEvent;
+  offset: bigint;
+  /** It was kept before this group came. Without fingerprint: its body is erased. */
+  stored: { readonly fingerprint: bigint | null } | undefined;
+}
+
+/** Events of one partition, tenant and kind: what one look-up seeks. */
+interface Family {
+  readonly partition: number;
+  readonly tenantId: string;
+  readonly kind: number;
+  /** Undefined when no event says when it occurred. */
+  earliest: Date | undefined;
+  readonly entries: Map<string, Entry>;
+}
+
+interface SortedGroup {
+  readonly families: readonly Family[];
+  /** Of each event of the group, in order. */
+  readonly entries: readonly Entry[];
+}
+
+/** A row of `reserve_offsets`: a head as it now stands, or (with its family, from 1) a key that was there already. */
+interface Reserved {
+  readonly family: number | null;
+  readonly event_key: string;
+  readonly partition: number;
+  readonly log_offset: bigint;
+  readonly fingerprint: bigint | null;
+  readonly received_at: Date;
+}
+
+const reserveOffsets = {
+  name: 'reserve-offsets',
+  text: 'select * from reserve_offsets($1, $2, $3, $4, $5, $6, $7)',
+};
+
+const eventsTable: CopyTarget = {
+  table: 'events',
+  columns: [
+    ['log_offset', 'int8'],
+    ['fingerprint', 'int8'],
+    ['occurred_at', 'timestamptz'],
+    ['received_at', 'timestamptz'],
+    ['tenant_id', 'uuid'],
+    ['event_key', 'uuid'],
+    ['partition', 'int4'],
+    ['kind', 'int2'],
+    ['body', 'bytea'],
+  ],
+};
+
+/** Bodies fetched at a time to compare: each may be as long as a message. */
+const BODIES_AT_A_TIME = 32;
+
+/**
+ * Writes a group of events, of any partitions and tenants, in one transaction: locks the heads, finds what is there,
+ * numbers what is new, writes it by COPY. Throws `unavailable` for whatever is the database's trouble; then the group
+ * may or may not have been committed.
+ */
+export async function appendInTransaction(
+  database: Database,
+  group: readonly NewEvent[],
+  reach: ReachFailpoint,
+): Promise<AppendedGroup> {
+  try {
+    const appended = await database.transaction(async (tx) => {
+      const sorted = sort(group);
+      const reserved = await reserve(tx, sorted.families);
+      reach('append:locked');
+      const { rows, heads } = enter(group, sorted, reserved);
+      if (rows.length > 0) await copyIn(tx.client, eventsTable, rows);
+      reach('append:copied');
+      return { results: await answer(tx, group, sorted.entries), heads };
+    });
+    reach('append:committed');
+    return appended;
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.kind === 'unavailable') throw error;
+    throw new DomainError('The log could not be written now.', {
+      kind: 'unavailable',
+      reason: 'LOG_UNAVAILABLE',
+      retryAfterMs: error.retryAfterMs ?? 1_000,
+      cause: error,
+    });
+  }
+}
+
+function sort(group: readonly NewEvent[]): SortedGroup {
+  const families = new Map<string, Family>();
+  const entries = group.map((event) => {
+    const { partition, tenantId, kind, eventKey, occurredAt } = event;
+    const name = `${partition} ${kind} ${tenantId}`;
+    let family = families.get(name);
+    if (family === undefined) {
+      family = { partition, tenantId, kind, earliest: undefined, entries: new Map() };
+      families.set(name, family);
+    }
+    if (occurredAt !== undefined && (family.earliest === undefined || occurredAt < family.earliest)) {
+      family.earliest = occurredAt;
+    }
+    let entry = family.entries.get(eventKey);
+    if (entry === undefined) {
+      entry = { first: event, offset: 0n, stored: undefined };
+      family.entries.set(eventKey, entry);
+    }
+    return entry;
+  });
+  return { families: [...families.values()], entries };
+}
+
+async function reserve(tx: Transaction, families: readonly Family[]): Promise<readonly Reserved[]> {
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const keys: string[] = [];
+  for (const { entries } of families) {
+    starts.push(keys.length + 1);
+    for (const key of entries.keys()) keys.push(key);
+    ends.push(keys.length);
+  }
+  const { rows } = await tx.query<Reserved>(reserveOffsets, [
+    families.map(({ partition }) => partition),
+    families.map(({ tenantId }) => tenantId),
+    families.map(({ kind }) => kind),
+    families.map(({ earliest }) => earliest?.toISOString() ?? null),
+    starts,
+    ends,
+    keys,
+  ]);
+  return rows;
+}
+
+/** Gives each entry its offset, the new ones in the order of the group, and makes the rows of the new ones. */
+function enter(
+  group: readonly NewEvent[],
+  { families, entries }: SortedGroup,
+  reserved: readonly Reserved[],
+): { readonly rows: readonly CopyValue[][]; readonly heads: ReadonlyMap<number, bigint> } {
+  const newCounts = new Map<number, bigint>();
+  const count = (partition: number, n: number): void => {
+    newCounts.set(partition, (newCounts.get(partition) ?? 0n) + BigInt(n));
+  };
+  for (const family of families) count(family.partition, family.entries.size);
+  for (const { family, event_key, partition, log_offset, fingerprint } of reserved) {
+    if (family === null) continue;
+    const entry = families[family - 1]?.entries.get(event_key);
+    if (entry === undefined) throw new Error('An event was found that was not sought.');
+    entry.offset = log_offset;
+    entry.stored = { fingerprint };
+    count(partition, -1);
+  }
+
+  const heads = new Map<number, bigint>();
+  const partitions = new Map<number, { nextOffset: bigint; readonly receivedAt: Date }>();
+  for (const { family, partition, log_offset, received_at } of reserved) {
+    if (family !== null) continue;
+    const newCount = newCounts.get(partition) ?? 0n;
+    partitions.set(partition, { nextOffset: log_offset - newCount + 1n, receivedAt: received_at });
+    if (newCount > 0n) heads.set(partition, log_offset);
+  }
+
+  const rows: CopyValue[][] = [];
+  for (const [index, event] of group.entries()) {
+    const entry = entries[index];
+    if (entry === undefined || entry.first !== event || entry.stored !== undefined) continue;
+    const reservation = partitions.get(event.partition);
+    if (reservation === undefined) throw new Error(`There is no partition ${event.partition}.`);
+    const { nextOffset, receivedAt } = reservation;
+    entry.offset = nextOffset;
+    reservation.nextOffset = nextOffset + 1n;
+    rows.push([
+      nextOffset,
+      event.fingerprint,
+      event.occurredAt ?? receivedAt,
+      receivedAt,
+      event.tenantId,
+      event.eventKey,
+      event.partition,
+      event.kind,
+      event.body,
+    ]);
+  }
+  return { rows, heads };
+}
+
+async function answer(
+  tx: Transaction,
+  group: readonly NewEvent[],
+  entries: readonly Entry[],
+): Promise<readonly AppendResult[]> {
+  const disputed: { readonly index: number; readonly event: NewEvent; readonly offset: bigint }[] = [];
+  const results = group.map((event, index): AppendResult => {
+    const entry = entries[index];
+    if (entry === undefined) throw new Error('An event has no entry.');
+    const { first, stored, offset } = entry;
+    if (stored === undefined) {
+      if (event === first) return { outcome: 'accepted', offset };
+      const isSame = event.fingerprint === first.fingerprint || event.sameContentAs(first.body);
+      return { outcome: isSame ? 'duplicate' : 'conflict', offset };
+    }
+    if (stored.fingerprint !== null && stored.fingerprint !== event.fingerprint) {
+      disputed.push({ index, event, offset });
+    }
+    return { outcome: 'duplicate', offset };
+  });
+  for (let start = 0; start < disputed.length; start += BODIES_AT_A_TIME) {
+    const some = disputed.slice(start, start + BODIES_AT_A_TIME);
+    const bodies = await storedBodies(tx, some);
+    for (const { index, event, offset } of some) {
+      const body = bodies.get(bodyName(event.partition, offset));
+      if (body !== undefined && !event.sameContentAs(body)) results[index] = { outcome: 'conflict', offset };
+    }
+  }
+  return results;
+}
+
+/** The bodies at these places that are not erased. */
+async function storedBodies(
+  tx: Transaction,
+  places: readonly { readonly event: NewEvent; readonly offset: bigint }[],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const { rows } = await tx.query<{ partition: number; log_offset: bigint; body: Uint8Array }>(
+    `select e.partition, e.log_offset, e.body
+       from unnest($1::int[], $2::bigint[]) as k(partition, log_offset)
+       join events e on e.partition = k.partition and e.log_offset = k.log_offset and e.log_offset > 0
+      where e.body is not null`,
+    [places.map(({ event }) => event.partition), places.map(({ offset }) => offset)],
+  );
+  return new Map(rows.map((row) => [bodyName(row.partition, row.log_offset), row.body]));
+}
+
+function bodyName(partition: number, offset: bigint): string {
+  return `${partition} ${offset}`;
+}

@@ -1,0 +1,32 @@
+/** The steps of an append at which a test can kill the process. */
+export const failpoints = [
+  'append:locked',
+  'append:copied',
+  'append:committed',
+  'append:before-answer',
+] as const;
+export type Failpoint = (typeof failpoints)[number];
+
+/** Told whenever a step is reached. */
+export type ReachFailpoint = (point: Failpoint) => void;
+
+/**
+ * Ends the process, by `kill`, when a step is reached for the n-th time: `append:copied` or `append:copied@20`. Does
+ * nothing without a setting. Throws RangeError for one that names no step.
+ */
+export function armFailpoint(setting: string | undefined, kill: () => void): ReachFailpoint {
+  if (setting === undefined) return () => undefined;
+  const [name, count = '1'] = setting.split('@');
+  const armed = failpoints.find((point) => point === name);
+  let left = Number(count);
+  if (armed === undefined || !Number.isSafeInteger(left) || left < 1) {
+    throw new RangeError(
+      `Not a failpoint: ${setting}. There are ${failpoints.join(', ')}, each with @n for the n-th time.`,
+    );
+  }
+  return (point) => {
+    if (point !== armed) return;
+    left -= 1;
+    if (left === 0) kill();
+  };
+}

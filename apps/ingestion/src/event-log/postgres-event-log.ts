@@ -1,0 +1,83 @@
+import type { Database } from '@parley/database';
+import { DomainError } from '@parley/errors';
+import type { LogBatch, TailOptions } from '@parley/event';
+import type { Logger } from '@parley/runtime';
+import { appendInTransaction } from './append-transaction.ts';
+import type { AppendResult, EventLog, NewEvent } from './event-log.ts';
+import type { ReachFailpoint } from './failpoint.ts';
+import { GroupCommit, groupCommitLimits, type GroupCommitLimits } from './group-commit.ts';
+import { HeadAnnouncer, listenForHeads } from './head-announcer.ts';
+import { HeadWatch } from './head-watch.ts';
+import { tail } from './tail.ts';
+
+/** Connections that the appending role's pool needs: one for each writer and one for announcing. */
+export const appendConnections = groupCommitLimits.writers + 1;
+
+export interface PostgresEventLogOptions {
+  /** As `ingestion_append`, with `appendConnections` connections, for nothing else. */
+  readonly append: Database;
+  /** As `ingestion_worker`; tails hold none of its connections for longer than a query. */
+  readonly worker: Database;
+  readonly logger: Logger;
+  readonly reach?: ReachFailpoint;
+  readonly limits?: GroupCommitLimits;
+}
+
+const CLOSE_MS = 10_000;
+
+/** The event log in Postgres. The databases stay open when it closes. */
+export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog {
+  const { append, worker, logger, reach = () => undefined, limits = groupCommitLimits } = options;
+  const watch = new HeadWatch();
+  const announcer = new HeadAnnouncer(append, logger);
+  const listener = listenForHeads(worker, watch);
+  const closing = new AbortController();
+  let partitions: ReadonlyMap<number, bigint> = new Map();
+
+  const readHeads = async (): Promise<ReadonlyMap<number, bigint>> => {
+    const { rows } = await worker.query<{ partition: number; head_offset: bigint }>(
+      'select partition, head_offset from partition_heads order by partition',
+    );
+    return new Map(rows.map((row) => [row.partition, row.head_offset]));
+  };
+  const requirePartitions = async (events: readonly NewEvent[]): Promise<void> => {
+    const isUnknown = ({ partition }: NewEvent): boolean => !partitions.has(partition);
+    if (!events.some(isUnknown)) return;
+    // Partitions may be added at any time; none is ever taken away.
+    partitions = await readHeads();
+    const stranger = events.find(isUnknown);
+    if (stranger === undefined) return;
+    throw new DomainError(`There is no partition ${stranger.partition}.`, {
+      kind: 'not-found',
+      reason: 'UNKNOWN_PARTITION',
+      facts: { partition: String(stranger.partition) },
+    });
+  };
+
+  const groups = new GroupCommit(async (group) => {
+    const { results, heads } = await appendInTransaction(append, group, reach);
+    for (const [partition, head] of heads) watch.advance(partition, head);
+    if (heads.size > 0) announcer.announce(heads);
+    reach('append:before-answer');
+    return results;
+  }, limits);
+
+  return {
+    append: async (events: readonly NewEvent[], signal?: AbortSignal): Promise<AppendResult[]> => {
+      await requirePartitions(events);
+      return groups.submit(events, signal);
+    },
+    heads: () => readHeads(),
+    tail: (tailOptions: TailOptions): AsyncIterable<LogBatch> =>
+      tail(
+        { database: worker, watch, logger },
+        { ...tailOptions, signal: AbortSignal.any([tailOptions.signal, closing.signal]) },
+      ),
+    close: async () => {
+      closing.abort();
+      await groups.close(CLOSE_MS);
+      await announcer.close();
+      await listener.close();
+    },
+  };
+}
