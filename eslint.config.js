@@ -3,6 +3,7 @@ import js from '@eslint/js';
 import { createProjectGraphAsync } from '@nx/devkit';
 import nx from '@nx/eslint-plugin';
 import { defineConfig } from 'eslint/config';
+import * as jsonc from 'jsonc-eslint-parser';
 import tseslint from 'typescript-eslint';
 
 // The rule about boundaries reads the graph of projects from Nx's cache and is silent where there is none.
@@ -164,9 +165,26 @@ const inner = {
 
 export default defineConfig(
   { ignores: ['**/dist/', '**/node_modules/', '.nx/', 'libs/contracts/src/gen/'] },
-  js.configs.recommended,
-  ...tseslint.configs.recommended,
   {
+    name: 'what is imported is declared',
+    files: ['{apps,libs}/**/package.json'],
+    languageOptions: { parser: jsonc },
+    plugins: { '@nx': nx },
+    rules: {
+      '@nx/dependency-checks': [
+        'error',
+        {
+          buildTargets: ['test'],
+          checkObsoleteDependencies: false,
+          ignoredFiles: ['{projectRoot}/test/**', '{projectRoot}/**/*.test.ts', '{projectRoot}/build.ts'],
+        },
+      ],
+    },
+  },
+  {
+    name: 'sources',
+    files: ['**/*.{js,ts}'],
+    extends: [js.configs.recommended, tseslint.configs.recommended],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     plugins: { '@nx': nx },
@@ -177,6 +195,7 @@ export default defineConfig(
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
       '@typescript-eslint/only-throw-error': 'error',
       '@typescript-eslint/prefer-promise-reject-errors': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': [
