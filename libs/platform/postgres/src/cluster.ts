@@ -12,6 +12,9 @@ import type { Runner } from './runner.ts';
 /** The superuser's name in every cluster that we make. */
 export const SUPERUSER = 'parley';
 
+/** Lies in the cluster's folder, which only its owner may enter. */
+const PASSWORD_FILE = 'superuser-password';
+
 /** A folder that holds a cluster: its files, its superuser's password, and how to run programs on it. */
 export interface Cluster {
   readonly path: string;
@@ -39,7 +42,7 @@ export async function openCluster({
 }: ClusterOptions): Promise<Cluster> {
   const path = join(dataDir, 'cluster');
   await mkdir(dataDir, { recursive: true });
-  const version = (await readFile(join(path, 'PG_VERSION'), 'utf8').catch(ignoreMissing))?.trim();
+  const version = (await readAsOwner(join(path, 'PG_VERSION')))?.trim();
   const runner = await chooseRunner(path);
   if (version === undefined) {
     logger.info({ dataDir }, 'creating the database files');
@@ -53,7 +56,30 @@ export async function openCluster({
       { kind: 'failed-precondition', reason: 'POSTGRES_OTHER_VERSION' },
     );
   }
-  return { path, password: (await readFile(passwordFile(dataDir), 'utf8')).trim(), runner };
+  const password = await readAsOwner(join(path, PASSWORD_FILE));
+  if (password === undefined) {
+    throw new DomainError(`The data in ${dataDir} was not made by Parley: it lacks ${PASSWORD_FILE}.`, {
+      kind: 'failed-precondition',
+      reason: 'POSTGRES_FOREIGN_DATA',
+    });
+  }
+  return { path, password, runner };
+}
+
+/** A file's text, undefined when there is none; whose data it is, is said when it can't be read. */
+async function readAsOwner(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EACCES') {
+      throw new DomainError(`${path} belongs to another user; start as the user who made it.`, {
+        kind: 'failed-precondition',
+        reason: 'POSTGRES_FOLDER_OF_ANOTHER_USER',
+        cause: error,
+      });
+    }
+    return ignoreMissing(error);
+  }
 }
 
 interface CreateOptions {
@@ -67,16 +93,17 @@ interface CreateOptions {
 async function createCluster(options: CreateOptions): Promise<string> {
   const { path, dataDir, installation, isDurable, runner } = options;
   const password = randomBytes(24).toString('hex');
-  await writePrivately(passwordFile(dataDir), password);
-  // Made aside and renamed when whole, so that a half-made cluster is never taken for one.
+  // Made aside and renamed when whole, password included, so that a half-made cluster is never taken for one.
   const unfinished = `${path}.unfinished`;
+  const passwordForInitdb = `${unfinished}.password`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
   if (runner.user !== undefined) await chown(unfinished, runner.user.uid, runner.user.gid);
+  await writePrivately(passwordForInitdb, password);
   const [program, ...args] = runner.command(installation.initdb, [
     `--pgdata=${unfinished}`,
     `--username=${SUPERUSER}`,
-    `--pwfile=${passwordFile(dataDir)}`,
+    `--pwfile=${passwordForInitdb}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',
     // Byte order for speed and stability; the builtin provider (17 and later) also knows letters beyond ASCII.
@@ -88,6 +115,8 @@ async function createCluster(options: CreateOptions): Promise<string> {
   ]);
   try {
     await promisify(execFile)(program, args, { env: PROGRAM_ENVIRONMENT, cwd: '/', timeout: 120_000 });
+    await rename(passwordForInitdb, join(unfinished, PASSWORD_FILE));
+    await rename(unfinished, path);
   } catch (cause) {
     throw new DomainError(`Postgres could not create its files in ${dataDir}: ${detailOf(cause)}`, {
       kind: 'failed-precondition',
@@ -95,13 +124,11 @@ async function createCluster(options: CreateOptions): Promise<string> {
       cause,
     });
   }
-  await rename(unfinished, path);
-  if (isDurable) await flushFolder(dataDir);
+  if (isDurable) {
+    await flushFolder(path);
+    await flushFolder(dataDir);
+  }
   return password;
-}
-
-function passwordFile(dataDir: string): string {
-  return join(dataDir, 'superuser-password');
 }
 
 async function writePrivately(path: string, text: string): Promise<void> {

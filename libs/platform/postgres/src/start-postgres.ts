@@ -54,6 +54,7 @@ const TAKEOVER_MS = 30_000;
 /** Recovery after a crash replays at most max_wal_size, which takes seconds to a few minutes. */
 const RECOVERY_MS = 600_000;
 const STOP_MS = 30_000;
+const PORT_CHOICES = 5;
 const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 10_000;
 /** A server that lived this long earns a quick restart again. */
@@ -63,9 +64,9 @@ const STABLE_MS = 30_000;
  * Starts Postgres on the data in a folder and supervises it: a server that dies (a full disk stops it) is started
  * again with backoff until it comes up. Only 127.0.0.1 is listened on, with passwords.
  *
- * Throws `failed-precondition` with reason POSTGRES_UNSUPPORTED_PLATFORM, POSTGRES_NOT_INSTALLED,
- * POSTGRES_OTHER_VERSION, POSTGRES_INIT_FAILED, POSTGRES_FOLDER_IN_USE, POSTGRES_PORT_IN_USE or
- * POSTGRES_START_FAILED; the message says what to do.
+ * Throws `failed-precondition` whose message says what to do, with reason POSTGRES_UNSUPPORTED_PLATFORM,
+ * POSTGRES_NOT_INSTALLED, POSTGRES_OTHER_VERSION, POSTGRES_FOREIGN_DATA, POSTGRES_FOLDER_OF_ANOTHER_USER,
+ * POSTGRES_INIT_FAILED, POSTGRES_FOLDER_IN_USE, POSTGRES_PORT_IN_USE or POSTGRES_START_FAILED.
  */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const { logger } = options;
@@ -78,7 +79,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     isDurable: settings['fsync'] !== 'off',
     logger,
   });
-  const port = options.port === undefined || options.port === 0 ? await findFreePort() : options.port;
+  const mayChoosePort = options.port === undefined || options.port === 0;
+  let port = mayChoosePort ? await findFreePort() : options.port;
   const stopping = new AbortController();
   const launch = (): Postmaster =>
     spawnPostmaster(
@@ -90,7 +92,20 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const start = (): Promise<Postmaster> =>
     startPostmaster({ cluster: cluster.path, dataDir, port, launch, signal: stopping.signal, logger });
 
-  let postmaster = await start();
+  const startFirst = async (): Promise<Postmaster> => {
+    for (let choice = 1; ; choice += 1) {
+      try {
+        return await start();
+      } catch (error) {
+        // Somebody took the port between our look and the server's.
+        const isTaken = error instanceof DomainError && error.reason === 'POSTGRES_PORT_IN_USE';
+        if (!isTaken || !mayChoosePort || choice === PORT_CHOICES) throw error;
+        port = await findFreePort();
+      }
+    }
+  };
+
+  let postmaster = await startFirst();
   logger.info({ port, dataDir, version: installation.majorVersion }, 'Postgres is ready');
 
   const supervise = async (): Promise<void> => {
