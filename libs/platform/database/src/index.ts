@@ -2,7 +2,7 @@ export { bootstrapService } from './bootstrap-service.ts';
 export type { BootstrapOptions } from './bootstrap-service.ts';
 export { copyIn, encodeCopy } from './copy-in.ts';
 export type { CopyTarget, CopyType, CopyValue } from './copy-in.ts';
-export { toDomainError } from './database-error.ts';
+export { sqlStateOf, toDomainError } from './database-error.ts';
 export type { Listener, ListenHandlers } from './listen.ts';
 export { defineMigration, migrate } from './migrate.ts';
 export type { MigrateOptions, NamedMigration } from './migrate.ts';

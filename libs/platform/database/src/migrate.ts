@@ -60,6 +60,7 @@ export async function migrate(options: MigrateOptions): Promise<readonly string[
     ensureDatabase: false,
     pool: { min: 0, max: 3 },
     driverOptions: {
+      connectionString: options.ownerUrl,
       application_name: `${service} migrate`,
       connectionTimeoutMillis: 5_000,
       lock_timeout: LOCK_TIMEOUT_MS,

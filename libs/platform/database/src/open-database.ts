@@ -80,6 +80,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const { logger, random = Math.random } = options;
   const service = identifier(options.service);
   const connection = {
+    // MikroORM reads host, user and database from it, the driver also sslmode and the like.
+    connectionString: options.url,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: options.statementTimeoutMs,
@@ -205,7 +207,6 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     listen: (channel, handlers) => {
       const config = {
         ...connection,
-        connectionString: options.url,
         application_name: `${options.applicationName} listen`,
       };
       return listen(config, channel, handlers, logger);
