@@ -1,0 +1,11 @@
+export type { CheckpointKey } from './checkpoints.ts';
+export type { Failpoint } from './fold-events.ts';
+export type { ProjectionProgress, Reach } from './progress.ts';
+export type { FoldContext, Projection, ProjectionTable, ProjectionWatermark } from './projection.ts';
+export { projectionMigration } from './projection-migration.ts';
+export { createProjectionRuntime } from './projection-runtime.ts';
+export type { ProjectionRuntime, ProjectionRuntimeOptions } from './projection-runtime.ts';
+export { createProjectionReader } from './reader.ts';
+export type { ProjectionReader, ProjectionSnapshot, ReaderOptions, ReadRequest } from './reader.ts';
+export { createRemoteLogSource } from './remote-log-source.ts';
+export type { RemoteLogSourceOptions } from './remote-log-source.ts';

@@ -1,0 +1,137 @@
+import type { Database, Transaction } from '@parley/database';
+import { DomainError } from '@parley/errors';
+import { notStarted } from './generations.ts';
+import type { ProjectionProgress } from './progress.ts';
+import type { ProjectionWatermark } from './projection.ts';
+
+/** Answers from what a projection has written. */
+export interface ProjectionReader {
+  /**
+   * Runs `answer` in a read-only transaction of the tenant, in one snapshot with the watermark.
+   *
+   * With `minPosition` it first waits until the projection is there. When it is not there after `maxWaitMs` or when the
+   * signal is aborted: DomainError `unavailable` NOT_CAUGHT_UP. Before the projection has run for the first time:
+   * `unavailable` PROJECTION_NOT_STARTED. Otherwise it throws what `Database.withTenant` does.
+   */
+  read<T>(request: ReadRequest, answer: (snapshot: ProjectionSnapshot) => Promise<T>): Promise<T>;
+}
+
+export interface ReadRequest {
+  readonly tenantId: string;
+  /** The tenant's. */
+  readonly partition: number;
+  /** Events up to this offset must be in the answer. */
+  readonly minPosition?: bigint | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface ProjectionSnapshot {
+  readonly tx: Transaction;
+  /** The one that answers: every query needs `generation = …`. */
+  readonly generation: number;
+  readonly watermark: ProjectionWatermark;
+}
+
+export interface ReaderOptions {
+  /** Connects as the service's app role. */
+  readonly db: Database;
+  /** The projection's name. */
+  readonly projection: string;
+  /** Of the runtime in this process. */
+  readonly progress: ProjectionProgress;
+  /** How long to wait for `minPosition`; 8 s unless told, below the 10 s that a call has by default. */
+  readonly maxWaitMs?: number;
+}
+
+/** Another process moves the projection: look at its checkpoint this often. */
+const pollMs = 25;
+/** This process moves it and says so; the poll is a net. */
+const pollHereMs = 500;
+const retryAfterMs = 1_000;
+
+interface CheckpointRow {
+  readonly generation: number;
+  readonly position: bigint | null;
+  readonly completeTo: Date | null;
+}
+
+export function createProjectionReader({
+  db,
+  projection,
+  progress,
+  maxWaitMs = 8_000,
+}: ReaderOptions): ProjectionReader {
+  const positions = shareWhileRunning(async (): Promise<ReadonlyMap<number, bigint>> => {
+    const { rows } = await db.query<{ partition: number; position: bigint }>(
+      `select c.partition, c.position
+         from projection_checkpoints c join projection_generations g using (projection, generation)
+        where projection = $1 and g.state = 'active'`,
+      [projection],
+    );
+    return new Map(rows.map(({ partition, position }) => [partition, position]));
+  });
+
+  const waitUntilAt = async (partition: number, minPosition: bigint, signal: AbortSignal): Promise<void> => {
+    const end = AbortSignal.any([signal, AbortSignal.timeout(maxWaitMs)]);
+    while (progress.positionOf(projection, partition) < minPosition) {
+      if (((await positions()).get(partition) ?? 0n) >= minPosition) return;
+      const ms = progress.isWorkedHere(projection, partition) ? pollHereMs : pollMs;
+      try {
+        await progress.untilChanged(projection, partition, ms, end);
+      } catch (error) {
+        throw notCaughtUp(projection, error);
+      }
+    }
+  };
+
+  return {
+    async read({ tenantId, partition, minPosition = 0n, signal }, answer) {
+      await waitUntilAt(partition, minPosition, signal);
+      return db.withTenant(
+        tenantId,
+        async (tx) => {
+          // The first statement of a repeatable-read transaction takes its snapshot.
+          const { rows } = await tx.query<CheckpointRow>(
+            {
+              name: 'read projection checkpoint',
+              text: `select g.generation, c.position, c.complete_to as "completeTo"
+                       from projection_generations g
+                       left join projection_checkpoints c
+                         on c.partition = $2 and c.projection = g.projection and c.generation = g.generation
+                      where g.projection = $1 and g.state = 'active'`,
+            },
+            [projection, partition],
+          );
+          const row = rows[0];
+          if (row === undefined) throw notStarted(projection);
+          const position = row.position ?? 0n;
+          // A database that is read from a standby can be behind what was waited for.
+          if (position < minPosition) throw notCaughtUp(projection);
+          const completeTo = row.completeTo ?? new Date(0);
+          const lagMs = progress.lagMs({ projection, partition, position, completeTo });
+          return answer({ tx, generation: row.generation, watermark: { position, completeTo, lagMs } });
+        },
+        { isolation: 'repeatable read', readOnly: true },
+      );
+    },
+  };
+}
+
+function notCaughtUp(projection: string, cause?: unknown): DomainError {
+  return new DomainError('What was asked to be in the answer is not in it yet.', {
+    kind: 'unavailable',
+    reason: 'NOT_CAUGHT_UP',
+    facts: { projection },
+    retryAfterMs,
+    cause,
+  });
+}
+
+/** Callers that come while it runs share its outcome. */
+function shareWhileRunning<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => {
+    running ??= work().finally(() => (running = undefined));
+    return running;
+  };
+}

@@ -1,0 +1,80 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import type { Client } from '@connectrpc/connect';
+import type {
+  EventLogService,
+  LogEvent as LogEventMessage,
+} from '@parley/contracts/parley/ingestion/v1/event_log_service';
+import { DomainError } from '@parley/errors';
+import type { EventKindNumber, LogBatch, LogEvent, LogSource } from '@parley/event';
+
+export interface RemoteLogSourceOptions {
+  /** With the service credential. */
+  readonly client: Client<typeof EventLogService>;
+  /** After how long without a message the stream counts as lost; 15 s unless told, three of the log's heartbeats. */
+  readonly stallMs?: number;
+}
+
+/** The event log of another process, read by its Tail. Fails where the connection does; whoever reads begins again. */
+export function createRemoteLogSource({ client, stallMs = 15_000 }: RemoteLogSourceOptions): LogSource {
+  return {
+    async heads(signal) {
+      const { partitions } = await client.listPartitions({}, { signal });
+      return new Map(partitions.map(({ partition, headOffset }) => [partition, headOffset]));
+    },
+
+    async *tail({ signal, ...request }): AsyncGenerator<LogBatch> {
+      const stalled = new AbortController();
+      const watch = () =>
+        setTimeout(() => {
+          stalled.abort(
+            new DomainError(`The event log was silent for ${stallMs} ms.`, {
+              kind: 'unavailable',
+              reason: 'LOG_SILENT',
+            }),
+          );
+        }, stallMs);
+      let timer = watch();
+      try {
+        const messages = client.tail(request, {
+          signal: AbortSignal.any([signal, stalled.signal]),
+          // It has no end.
+          timeoutMs: 0,
+        });
+        for await (const { events, headOffset } of messages) {
+          // The reader may take its time.
+          clearTimeout(timer);
+          yield { events: events.map(toLogEvent), headOffset };
+          timer = watch();
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        throw stalled.signal.aborted ? stalled.signal.reason : error;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+function toLogEvent(message: LogEventMessage): LogEvent {
+  const { logOffset, occurredAt, receivedAt } = message;
+  if (occurredAt === undefined || receivedAt === undefined) {
+    throw new Error(`The log's event at ${logOffset} has no times.`);
+  }
+  return {
+    offset: logOffset,
+    tenantId: uuidText(message.tenantId),
+    // A kind that is newer than this code stays the number that it is; folds pass over what they don't know.
+    kind: message.kind as number as EventKindNumber,
+    eventKey: uuidText(message.eventKey),
+    occurredAt: timestampDate(occurredAt),
+    receivedAt: timestampDate(receivedAt),
+    body: message.body,
+  };
+}
+
+function uuidText(bytes: Uint8Array): string {
+  if (bytes.length !== 16) throw new Error(`A UUID has 16 bytes; this has ${bytes.length}.`);
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
