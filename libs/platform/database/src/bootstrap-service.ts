@@ -68,20 +68,9 @@ async function bootstrapOnce(client: Client, { service, passwords }: BootstrapOp
   );
   await client.query("begin; set local lock_timeout = '30s'");
   try {
-    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`parley bootstrap`]);
-    const { rows } = await client.query<{ rolname: string }>(
-      'select rolname from pg_roles where rolname = any($1)',
-      [[owner, ...members]],
-    );
-    const existing = new Set(rows.map((row) => row.rolname));
-    for (const kind of kinds) {
-      const role = roleName(service, kind);
-      if (!existing.has(role)) await client.query(`create role ${role}`);
-      await client.query(
-        `alter role ${role} login noinherit nocreatedb nocreaterole ${BYPASSES[kind] ? 'bypassrls' : 'nobypassrls'}
-           password '${scramVerifier(passwords[kind] ?? '')}'`,
-      );
-    }
+    await client.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', ['parley bootstrap']);
+    for (const kind of kinds)
+      await putRole(client, roleName(service, kind), BYPASSES[kind], passwords[kind] ?? '');
     // An admin that is no superuser can act for the owner only as its member.
     await client.query(`do $$ begin
       if not pg_has_role(current_user, '${owner}', 'member') or not pg_has_role(current_user, '${owner}', 'usage') then
@@ -104,6 +93,33 @@ async function bootstrapOnce(client: Client, { service, passwords }: BootstrapOp
     await client.query('rollback').catch(() => undefined);
     throw error;
   }
+}
+
+/** Makes a role or puts it right. Attributes that are right are left alone: to touch them an admin must have them. */
+async function putRole(client: Client, role: string, bypasses: boolean, password: string): Promise<void> {
+  const { rows } = await client.query<Record<string, boolean>>(
+    `select rolcanlogin as login, rolbypassrls as bypassrls, rolsuper as superuser, rolcreatedb as createdb,
+            rolcreaterole as createrole, rolreplication as replication, rolinherit as inherit
+       from pg_roles where rolname = $1`,
+    [role],
+  );
+  const wanted: Readonly<Record<string, boolean>> = {
+    login: true,
+    bypassrls: bypasses,
+    superuser: false,
+    createdb: false,
+    createrole: false,
+    replication: false,
+    inherit: false,
+  };
+  const present = rows[0];
+  const attributes = Object.entries(wanted)
+    .filter(([name, isWanted]) =>
+      present === undefined ? isWanted || name === 'inherit' : present[name] !== isWanted,
+    )
+    .map(([name, isWanted]) => (isWanted ? name : `no${name}`));
+  const verb = present === undefined ? 'create' : 'alter';
+  await client.query(`${verb} role ${role} ${attributes.join(' ')} password '${scramVerifier(password)}'`);
 }
 
 async function requireRights(client: Client, options: BootstrapOptions): Promise<void> {

@@ -131,7 +131,7 @@ class Writer {
         this.int32(8);
         if (typeof value === 'bigint') return this.#bigint(value - EPOCH_MICROS);
         if (!(value instanceof Date)) throw mismatch(type, value);
-        return this.#int64(whole(type, (value.getTime() - EPOCH_MS) * 1_000));
+        return this.#microseconds(whole(type, value.getTime() - EPOCH_MS));
       case 'uuid':
         this.int32(16);
         return this.#uuid(value);
@@ -149,12 +149,18 @@ class Writer {
     this.#length = this.#buffer.writeBigInt64BE(value, this.#length);
   }
 
-  /** Twice as fast as by way of bigint. */
+  /** Faster than by way of bigint. */
   #int64(value: number): void {
-    if (!Number.isSafeInteger(value)) return this.#bigint(BigInt(value));
     const high = Math.floor(value / TWO_TO_32);
     this.#length = this.#buffer.writeInt32BE(high, this.#length);
     this.#length = this.#buffer.writeUInt32BE(value - high * TWO_TO_32, this.#length);
+  }
+
+  #microseconds(milliseconds: number): void {
+    const micros = milliseconds * 1_000;
+    // Beyond 285 years from 2000 a double holds no microseconds.
+    if (Number.isSafeInteger(micros)) this.#int64(micros);
+    else this.#bigint(BigInt(milliseconds) * 1_000n);
   }
 
   #text(value: string): void {
@@ -176,7 +182,7 @@ class Writer {
 }
 
 function whole(type: CopyType, value: CopyValue): number {
-  if (typeof value !== 'number' || !Number.isInteger(value)) throw mismatch(type, value);
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw mismatch(type, value);
   return value;
 }
 

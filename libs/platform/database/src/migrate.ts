@@ -79,6 +79,9 @@ export async function migrate(options: MigrateOptions): Promise<readonly string[
     },
   });
   const pool: Pool = await orm.em.getConnection().getNativeClient();
+  const inUse = new Set<PoolClient>();
+  pool.on('acquire', (client) => inUse.add(client));
+  pool.on('release', (_error, client) => inUse.delete(client));
   try {
     const lock = await pool.connect();
     try {
@@ -93,6 +96,8 @@ export async function migrate(options: MigrateOptions): Promise<readonly string[
   } catch (error) {
     throw toDomainError(error);
   } finally {
+    // MikroORM never gives back a connection that broke within a transaction, and the pool would wait for it.
+    for (const client of [...inUse]) client.release(true);
     await orm.close(true);
     if (!pool.ending) await pool.end();
   }

@@ -5,6 +5,7 @@ import { DomainError } from '@parley/errors';
 import type { Logger } from '@parley/runtime';
 import type { Pool, PoolClient, PoolConfig } from 'pg';
 import { isConflict, isConnectionLost, toDomainError } from './database-error.ts';
+import { entityConnection } from './entity-connection.ts';
 import { listen } from './listen.ts';
 import type { Listener, ListenHandlers } from './listen.ts';
 import { identifier } from './role.ts';
@@ -54,7 +55,10 @@ export interface Database {
     work: (tx: Transaction) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
-  /** The same with entities: a fresh EntityManager in a transaction, flushed at its end. */
+  /**
+   * The same with entities: a fresh EntityManager in a transaction, flushed at its end. It is bound to that
+   * transaction: no `transactional`, `begin`, `fork` or `stream` of its own.
+   */
   entities<T>(tenantId: string | undefined, work: (em: EntityManager) => Promise<T>): Promise<T>;
   /** One statement on its own, for workers. */
   query<Row extends object = Record<string, unknown>>(
@@ -90,9 +94,6 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     keepAlive: true,
     options: `-c search_path=${service}`,
   } satisfies PoolConfig;
-  // Postgres says COMMIT, with a warning, when its wait for a standby was cancelled: the row is on this machine alone,
-  // and a failover would lose it. That must not be taken for a commit. Counted over the whole pool: a transaction
-  // that merely ran beside such a one is refused too, which costs a repetition.
   let lostReplications = 0;
   const countLostReplication = (client: PoolClient): void => {
     client.on('notice', ({ message }) => {
@@ -119,6 +120,20 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     }
   };
 
+  // Postgres says COMMIT, with a warning, when its wait for a standby was cancelled: the row is on this machine alone,
+  // and a failover would lose it. That must not be taken for a commit. Counted over the whole pool: what merely ran
+  // beside such a one is refused too, which costs a repetition.
+  const requireReplication = async <T>(work: () => Promise<T>): Promise<T> => {
+    const lostBefore = lostReplications;
+    const value = await work();
+    if (lostReplications === lostBefore) return value;
+    throw new DomainError('The change did not reach a second machine in time.', {
+      kind: 'unavailable',
+      reason: 'NOT_REPLICATED',
+      retryAfterMs: 1_000,
+    });
+  };
+
   const attempt = async <T>(begin: string, work: (tx: Transaction) => Promise<T>): Promise<T> => {
     const client = await acquire();
     let lost: unknown;
@@ -136,7 +151,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       isOpen = false;
       const { command } = await client.query('commit');
       if (command !== 'COMMIT')
-        throw new Error('Not committed: a statement had failed and its error was ignored.');
+        throw new Error('Not committed: the error of a failed statement was ignored.');
       return value;
     } catch (error) {
       isOpen = false;
@@ -150,15 +165,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
   const retry = async <T>(attempts: number, once: () => Promise<T>): Promise<T> => {
     for (let count = 1; ; count += 1) {
-      const lostBefore = lostReplications;
       try {
-        const value = await once();
-        if (lostReplications === lostBefore) return value;
-        throw new DomainError('The change did not reach a second machine in time.', {
-          kind: 'unavailable',
-          reason: 'NOT_REPLICATED',
-          retryAfterMs: 1_000,
-        });
+        return await requireReplication(once);
       } catch (error) {
         if (!isConflict(error) || count >= attempts) throw toDomainError(error);
         // Full jitter: two that collided must not collide again in step.
@@ -167,36 +175,40 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     }
   };
 
-  const transaction = <T>(
+  const transaction = async <T>(
     work: (tx: Transaction) => Promise<T>,
     { isolation = 'read committed', readOnly = false, attempts = ATTEMPTS }: TransactionOptions,
-    setting = '',
+    tenantId?: string,
   ): Promise<T> => {
-    const begin = `begin isolation level ${isolation}${readOnly ? ' read only' : ''}${setting}`;
-    return retry(attempts, () => attempt(begin, work));
+    const mode = readOnly ? ' read only' : '';
+    // In one round trip with begin. `set local`, since on Citus it reaches the workers and set_config does not
+    // (there citus.propagate_set_commands must be 'local' for the role).
+    const tenant =
+      tenantId === undefined ? '' : `; set local ${TENANT_SETTING} = '${parseTenantId(tenantId)}'`;
+    return retry(attempts, () => attempt(`begin isolation level ${isolation}${mode}${tenant}`, work));
   };
 
   return {
     transaction: (work, settings = {}) => transaction(work, settings),
-    // In one round trip with begin. `set local`, since on Citus it reaches the workers and set_config does not
-    // (there citus.propagate_set_commands must be 'local' for the role).
-    withTenant: async (tenantId, work, settings = {}) =>
-      transaction(work, settings, `; set local ${TENANT_SETTING} = '${parseTenantId(tenantId)}'`),
-    entities: async (tenantId, work) => {
-      const setting =
-        tenantId === undefined ? undefined : `set local ${TENANT_SETTING} = '${parseTenantId(tenantId)}'`;
-      return retry(ATTEMPTS, () =>
-        orm.em.fork().transactional(async (em) => {
-          if (setting !== undefined) await em.execute(setting);
-          return work(em);
-        }),
-      );
-    },
+    withTenant: (tenantId, work, settings = {}) => transaction(work, settings, tenantId),
+    entities: (tenantId, work) =>
+      transaction(
+        async ({ client }) => {
+          // One each: a used one would answer from its identity map what another tenant has read.
+          const em = orm.em.fork();
+          em.setTransactionContext(entityConnection(client));
+          const value = await work(em);
+          await em.flush();
+          return value;
+        },
+        {},
+        tenantId,
+      ),
     query: async (statement, parameters) => {
       const client = await acquire();
       let lost = false;
       try {
-        return await run(client, statement, parameters);
+        return await requireReplication(() => run(client, statement, parameters));
       } catch (error) {
         lost = isConnectionLost(error);
         throw toDomainError(error);
@@ -204,13 +216,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         client.release(lost);
       }
     },
-    listen: (channel, handlers) => {
-      const config = {
-        ...connection,
-        application_name: `${options.applicationName} listen`,
-      };
-      return listen(config, channel, handlers, logger);
-    },
+    listen: (channel, handlers) =>
+      listen(
+        { ...connection, application_name: `${options.applicationName} listen` },
+        channel,
+        handlers,
+        logger,
+      ),
     close: async () => {
       await orm.close();
       // MikroORM ends the pool only if it has used it itself.

@@ -1,6 +1,8 @@
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { roleName, rolePassword, roleUrl } from '../src/index.ts';
+import type { RoleKind } from '../src/index.ts';
 import { startPostgres } from '@parley/postgres';
 import type { PostgresServer } from '@parley/postgres';
 import { createLogger } from '@parley/runtime';
@@ -33,6 +35,19 @@ export async function startServer(
       await rm(dataDir, { recursive: true });
     },
   };
+}
+
+const SECRET = 'a secret for tests only';
+
+/** Passwords of all roles of a service. */
+export function passwordsOf(service: string): Readonly<Record<RoleKind, string>> {
+  const of = (kind: RoleKind): string => rolePassword(SECRET, roleName(service, kind));
+  return { owner: of('owner'), app: of('app'), worker: of('worker'), append: of('append') };
+}
+
+/** Where a role of a service connects. */
+export function urlOf(adminUrl: string, service: string, kind: RoleKind): string {
+  return roleUrl(adminUrl, roleName(service, kind), passwordsOf(service)[kind]);
 }
 
 async function isInstalled(): Promise<boolean> {
