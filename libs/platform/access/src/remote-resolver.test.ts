@@ -64,4 +64,5 @@ test.each([
     throw new ConnectError('no', code);
   });
   await expect(resolver.resolve('x', 'shop', never)).rejects.toMatchObject({ kind });
+  await expect(resolver.resolve('x', undefined, never)).rejects.toMatchObject({ kind: 'unavailable' });
 });

@@ -22,15 +22,15 @@ export function createRemoteResolver(client: Client<typeof AccessService>): Cred
           await client.resolveCredential({ credential, tenantName: tenantName ?? '' }, { signal }),
         );
       } catch (error) {
-        throw toDomainError(ConnectError.from(error));
+        throw toDomainError(ConnectError.from(error), tenantName !== undefined);
       }
     },
   };
 }
 
-/** What was decided about the caller is passed on; all else means that it could not be found out. */
-function toDomainError(error: ConnectError): DomainError {
-  switch (error.code) {
+/** What was decided about a named tenant is passed on; all else means that it could not be found out. */
+function toDomainError(error: ConnectError, isTenantNamed: boolean): DomainError {
+  switch (isTenantNamed ? error.code : undefined) {
     case Code.NotFound:
       return new DomainError(error.rawMessage, {
         kind: 'not-found',

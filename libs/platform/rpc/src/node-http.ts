@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { Writable } from 'node:stream';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { universalResponseToNodeResponse } from '@connectrpc/connect-node';
 
@@ -8,8 +9,8 @@ export type HttpRequest = IncomingMessage | Http2ServerRequest;
 /** An answer in either version of HTTP, by the types of Node. */
 export type HttpResponse = ServerResponse | Http2ServerResponse;
 
-/** How long what still comes of a refused HTTP/1 request is let pass by, so that its sender can read the answer. */
-const lingerMs = 1000;
+/** How long what still comes of a refused request is let pass by, so that its sender can read the answer. */
+const lingerMs = 250;
 
 /** Answers with a short text. */
 export function sendBody(
@@ -43,7 +44,7 @@ async function* watched(
 ): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) {
     // The next chunk is asked for when this one is written, or has found room in the buffer.
-    const timer = setTimeout(() => cutOff(response), writeMs);
+    const timer = setTimeout(() => cutOff(response, constants.NGHTTP2_CANCEL), writeMs);
     try {
       yield chunk;
     } finally {
@@ -57,24 +58,21 @@ async function* watched(
  * that was answered before all of it was read (refused, too large) is not read on.
  */
 export function abandonUnreadRequest(request: HttpRequest, response: HttpResponse, writeMs: number): void {
+  // The response of HTTP/2 says "finish" when its stream is closed; the stream itself says it when all is written.
+  const written: Writable = 'stream' in response ? response.stream : response;
   let timer: NodeJS.Timeout | undefined;
-  response.once('prefinish', () => {
-    timer ??= setTimeout(() => cutOff(response), writeMs);
+  written.once('prefinish', () => {
+    timer = setTimeout(() => cutOff(response, constants.NGHTTP2_CANCEL), writeMs);
   });
-  response.once('finish', () => {
-    if (request.complete) {
-      return;
+  written.once('finish', () => {
+    if (!request.complete) {
+      clearTimeout(timer);
+      timer = setTimeout(() => cutOff(response, constants.NGHTTP2_NO_ERROR), lingerMs);
+      request.once('end', () => clearTimeout(timer));
+      request.resume();
     }
-    if ('stream' in response) {
-      response.stream.close(constants.NGHTTP2_NO_ERROR);
-      return;
-    }
-    clearTimeout(timer);
-    request.resume();
-    timer = setTimeout(() => cutOff(response), lingerMs);
-    request.once('end', () => clearTimeout(timer));
   });
-  response.once('close', () => {
+  written.once('close', () => {
     // HTTP/1 closes its answer before a request that is still coming.
     if ('stream' in response || request.complete) {
       clearTimeout(timer);
@@ -82,9 +80,10 @@ export function abandonUnreadRequest(request: HttpRequest, response: HttpRespons
   });
 }
 
-function cutOff(response: HttpResponse): void {
+/** @param code what HTTP/2 says to it: NO_ERROR after a whole answer. */
+function cutOff(response: HttpResponse, code: number): void {
   if ('stream' in response) {
-    response.stream.close(constants.NGHTTP2_CANCEL);
+    response.stream.close(code);
   } else {
     response.socket?.destroy();
   }

@@ -55,15 +55,6 @@ export async function openOnePort({
 
   http.on('request', onRequest);
   http.maxConnections = limits.maxConnections;
-  // Without a listener Node would let the other side of a broken connection crash the process.
-  http.on('clientError', (error, socket) => {
-    logger.debug({ error }, 'a connection did not speak HTTP');
-    if (socket.writable) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n');
-    } else {
-      socket.destroy();
-    }
-  });
   http.on('tlsClientError', (error: Error) => logger.debug({ error }, 'a TLS handshake failed'));
 
   const event = tls === undefined ? 'connection' : 'secureConnection';
