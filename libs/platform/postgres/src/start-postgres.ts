@@ -110,22 +110,25 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
 
   const supervise = async (): Promise<void> => {
     let backoffMs = FIRST_BACKOFF_MS;
-    let startedAt = performance.now();
     while (!stopping.signal.aborted) {
+      const startedAt = performance.now();
       const how = await postmaster.exited;
       if (stopping.signal.aborted) return;
+      logger.error({ how }, 'Postgres has died');
       if (performance.now() - startedAt > STABLE_MS) backoffMs = FIRST_BACKOFF_MS;
-      logger.error({ how, backoffMs }, 'Postgres has died and is started again');
-      await sleep(backoffMs, undefined, { signal: stopping.signal }).catch(() => undefined);
-      backoffMs = Math.min(backoffMs * 2, LAST_BACKOFF_MS);
-      if (stopping.signal.aborted) return;
-      startedAt = performance.now();
-      try {
-        postmaster = await start();
-        logger.info({ port }, 'Postgres is ready again');
-      } catch (error) {
-        if (!stopping.signal.aborted) logger.error({ error }, 'Postgres did not start');
+      let next: Postmaster | undefined;
+      while (next === undefined) {
+        await sleep(backoffMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+        if (stopping.signal.aborted) return;
+        backoffMs = Math.min(backoffMs * 2, LAST_BACKOFF_MS);
+        try {
+          next = await start();
+        } catch (error) {
+          logger.error({ error, backoffMs }, 'Postgres does not start; it is tried again');
+        }
       }
+      postmaster = next;
+      logger.info({ port }, 'Postgres is ready again');
     }
   };
   const supervision = supervise();
@@ -134,6 +137,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     stopping.abort();
     await end(postmaster, logger);
     await supervision;
+    // One that became ready at the moment of stopping.
+    await end(postmaster, logger);
   };
   const ready = async (timeoutMs: number): Promise<void> => {
     const deadline = performance.now() + timeoutMs;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import {
   access,
   chmod,
@@ -16,6 +17,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createLogger } from '@parley/runtime';
 import { Client } from 'pg';
@@ -24,10 +26,7 @@ import { startPostgres } from '../src/index.ts';
 import type { PostgresOptions, PostgresServer } from '../src/index.ts';
 
 const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
-const hasDebian15 = await access(DEBIAN_15).then(
-  () => true,
-  () => false,
-);
+const hasDebian15 = existsSync(DEBIAN_15);
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
@@ -141,12 +140,16 @@ test('a server that can not start is tried again until it can', async () => {
   expect(await ask(server.adminUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
 });
 
-test('stopping while it is being started again ends both', async () => {
-  const server = await start();
-  await server.crash();
-  await server.stop();
-  await server.stop();
-  await expect(ask(server.adminUrl, 'select 1')).rejects.toThrow('ECONNREFUSED');
+test('stopping at any moment after a crash ends what is being started again', async () => {
+  for (const delayMs of [0, 90, 120, 150, 200]) {
+    const server = await start();
+    await server.crash();
+    await sleep(delayMs);
+    await server.stop();
+    await server.stop();
+    await expect(ask(server.adminUrl, 'select 1')).rejects.toThrow('ECONNREFUSED');
+    await expect(postmasterPid()).rejects.toThrow('ENOENT');
+  }
 });
 
 test('a lock file whose process number now belongs to something else does not stop a start', async () => {
