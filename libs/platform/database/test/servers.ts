@@ -1,4 +1,5 @@
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { roleName, rolePassword, roleUrl } from '../src/index.ts';
@@ -14,7 +15,7 @@ const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
 /** The Postgres versions that these tests run on: the embedded one, and Debian's 15 where it is installed. */
 export const versions: readonly { readonly name: string; readonly binDir?: string }[] = [
   { name: 'Postgres 18' },
-  ...((await isInstalled()) ? [{ name: 'Postgres 15', binDir: DEBIAN_15 }] : []),
+  ...(existsSync(DEBIAN_15) ? [{ name: 'Postgres 15', binDir: DEBIAN_15 }] : []),
 ];
 
 /** A throw-away server; its data need not survive anything. */
@@ -48,13 +49,4 @@ export function passwordsOf(service: string): Readonly<Record<RoleKind, string>>
 /** Where a role of a service connects. */
 export function urlOf(adminUrl: string, service: string, kind: RoleKind): string {
   return roleUrl(adminUrl, roleName(service, kind), passwordsOf(service)[kind]);
-}
-
-async function isInstalled(): Promise<boolean> {
-  try {
-    await access(DEBIAN_15);
-    return true;
-  } catch {
-    return false;
-  }
 }

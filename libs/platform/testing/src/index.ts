@@ -1,4 +1,10 @@
 export { findTenantFaults } from './find-tenant-faults.ts';
 export type { TenantRules } from './find-tenant-faults.ts';
-export { prepareService, startTestCluster, TEST_SECRET, testCluster } from './test-cluster.ts';
+export {
+  postgresVersions,
+  prepareService,
+  startTestCluster,
+  TEST_SECRET,
+  testCluster,
+} from './test-cluster.ts';
 export type { PrepareOptions, TestCluster, TestClusterOptions, TestDatabase } from './test-cluster.ts';

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,17 @@ import { afterAll } from 'vitest';
 
 /** From which the passwords of all roles in test clusters are derived. */
 export const TEST_SECRET = 'for test clusters only';
+
+const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
+
+/**
+ * The Postgres versions to run a suite on: the embedded one, and Debian's 15 where it is installed.
+ * `describe.each(postgresVersions)('on $name', ({ options }) => …)` with `startTestCluster(options)`.
+ */
+export const postgresVersions: readonly { readonly name: string; readonly options: TestClusterOptions }[] = [
+  { name: 'Postgres 18', options: {} },
+  ...(existsSync(DEBIAN_15) ? [{ name: 'Postgres 15', options: { binDir: DEBIAN_15 } }] : []),
+];
 
 /** A database of one test or test file. */
 export interface TestDatabase {

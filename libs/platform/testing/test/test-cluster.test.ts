@@ -1,7 +1,13 @@
 import { createPartition, defineMigration, openDatabase, tenantPolicy } from '@parley/database';
 import { createLogger } from '@parley/runtime';
-import { expect, test } from 'vitest';
-import { findTenantFaults, prepareService, testCluster } from '../src/index.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  findTenantFaults,
+  postgresVersions,
+  prepareService,
+  startTestCluster,
+  testCluster,
+} from '../src/index.ts';
 
 const cluster = await testCluster();
 
@@ -47,8 +53,10 @@ test('many can ask for a database at once', async () => {
   expect(new Set(databases.map(({ adminUrl }) => adminUrl)).size).toBe(4);
 });
 
-test('a schema that keeps the rules has no faults', async () => {
-  const { adminUrl } = await metrics();
+test.each(postgresVersions)('a schema that keeps the rules has no faults on $name', async ({ options }) => {
+  const other = await startTestCluster(options);
+  onTestFinished(() => other.stop());
+  const { adminUrl } = await other.database('metrics', prepareMetrics);
   expect(await findTenantFaults({ adminUrl, schema: 'metrics' })).toEqual([]);
 });
 
