@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '@parley/database';
+import type { Database, Result, Transaction } from '@parley/database';
 
 /** What has a checkpoint: one partition of one generation of a projection. */
 export interface CheckpointKey {
@@ -123,7 +123,8 @@ async function changeLeases(
 
 /**
  * Moves a checkpoint, which also makes its lease last from now on. The first statement of a fold's transaction, so
- * that whoever lost the lease is refused before it has written or locked anything else.
+ * that whoever lost the lease is refused before it has written or locked anything else. A process that is frozen from
+ * here on is cut off when its lease ends: what it has locked would keep others from taking over.
  * @throws LeaseLost when it is not where the caller believes it to be, or no longer the caller's.
  */
 export async function moveCheckpoint(
@@ -137,7 +138,8 @@ export async function moveCheckpoint(
       text: `update projection_checkpoints
                 set position = $6, complete_to = $7,
                     lease_expires_at = clock_timestamp() + make_interval(secs => $8::float8 / 1000)
-              where partition = $1 and projection = $2 and generation = $3 and lease_token = $4 and position = $5`,
+              where partition = $1 and projection = $2 and generation = $3 and lease_token = $4 and position = $5
+              returning set_config('idle_in_transaction_session_timeout', $8::text, true)`,
     },
     [lease.partition, lease.projection, lease.generation, lease.token, from, to, completeTo, leaseMs],
   );
@@ -154,13 +156,25 @@ export async function findPosition(db: Queryable, lease: Lease): Promise<bigint 
   return rows[0]?.position;
 }
 
+/** Where a checkpoint is, whoever moves it. @throws LeaseLost when it is gone. */
+export async function getPosition(db: Queryable, key: CheckpointKey): Promise<bigint> {
+  return positionIn(key, await db.query<{ position: bigint }>(selectPosition, positionKey(key)));
+}
+
 /** Holds a checkpoint where it is until the transaction ends, and says where. @throws LeaseLost when it is gone. */
 export async function lockCheckpoint(tx: Transaction, key: CheckpointKey): Promise<bigint> {
-  const { rows } = await tx.query<{ position: bigint }>(
-    `select position from projection_checkpoints
-      where partition = $1 and projection = $2 and generation = $3 for no key update`,
-    [key.partition, key.projection, key.generation],
-  );
+  const locking = `${selectPosition} for no key update`;
+  return positionIn(key, await tx.query<{ position: bigint }>(locking, positionKey(key)));
+}
+
+const selectPosition = `select position from projection_checkpoints
+  where partition = $1 and projection = $2 and generation = $3`;
+
+function positionKey({ partition, projection, generation }: CheckpointKey): readonly unknown[] {
+  return [partition, projection, generation];
+}
+
+function positionIn(key: CheckpointKey, { rows }: Result<{ position: bigint }>): bigint {
   if (rows[0] === undefined) throw new LeaseLost(key);
   return rows[0].position;
 }

@@ -1,3 +1,4 @@
+import { sqlStateOf } from '@parley/database';
 import { DomainError } from '@parley/errors';
 import type { Logger } from '@parley/runtime';
 
@@ -9,12 +10,12 @@ const passing: ReadonlySet<string> = new Set([
 ]);
 
 /** A missing right, schema or table: the installation is at fault, not the event. */
-const installationStates: ReadonlySet<unknown> = new Set(['42501', '3F000', '42P01']);
+const installationStates: ReadonlySet<string | undefined> = new Set(['42501', '3F000', '42P01']);
 
 /** Whether an error of a fold says nothing about the events, so that waiting may help and parking would be wrong. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof DomainError) return passing.has(error.kind);
-  return error instanceof Error && 'code' in error && installationStates.has(error.code);
+  return installationStates.has(sqlStateOf(error));
 }
 
 /** Whether the database took too long: fewer events at once may go. */

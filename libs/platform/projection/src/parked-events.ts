@@ -72,8 +72,52 @@ export async function countParkedEvents(
   return new Map(rows.map(({ projection, count }) => [projection, count]));
 }
 
+/** Offsets of parked events after a place, in order. */
+export async function nextParkedEvents(
+  db: Database,
+  { projection, generation }: Omit<CheckpointKey, 'partition'>,
+  after: { partition: number; offset: bigint },
+  limit: number,
+): Promise<readonly { partition: number; offset: bigint }[]> {
+  const { rows } = await db.query<{ partition: number; offset: bigint }>(
+    `select partition, log_offset as "offset" from projection_parked
+      where projection = $1 and generation = $2 and (partition, log_offset) > ($3, $4)
+      order by partition, log_offset limit $5`,
+    [projection, generation, after.partition, after.offset, limit],
+  );
+  return rows;
+}
+
+/** Takes an event out of the parked ones; false when it is not there. */
+export async function unparkEvent(
+  tx: Transaction,
+  { projection, generation, partition }: CheckpointKey,
+  offset: bigint,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `delete from projection_parked
+      where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
+    [projection, generation, partition, offset],
+  );
+  return rowCount > 0;
+}
+
+/** Notes that a parked event still can't be taken. */
+export async function countAttempt(
+  db: Database,
+  { projection, generation, partition }: CheckpointKey,
+  offset: bigint,
+  error: unknown,
+): Promise<void> {
+  await db.query(
+    `update projection_parked set attempt_count = attempt_count + 1, error = $5
+      where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
+    [projection, generation, partition, offset, errorText(error)],
+  );
+}
+
 /** Postgres keeps no NUL, and a message can quote one. */
-export function errorText(error: unknown): string {
+function errorText(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.replaceAll('\0', '').slice(0, 2_000);
 }

@@ -1,8 +1,9 @@
 import type { Database } from '@parley/database';
+import { DomainError } from '@parley/errors';
 import type { LogSource } from '@parley/event';
 import type { Logger, Now } from '@parley/runtime';
 import { sleep } from '@parley/runtime';
-import type { Checkpoint, CheckpointKey } from './checkpoints.ts';
+import type { Checkpoint, CheckpointKey, Lease } from './checkpoints.ts';
 import { addCheckpoints, listCheckpoints, releaseLeases, renewLeases, takeLeases } from './checkpoints.ts';
 import { createOutage } from './failures.ts';
 import type { Failpoint, FoldDependencies } from './fold-events.ts';
@@ -14,13 +15,23 @@ import {
   retireGeneration,
   switchGenerations,
 } from './generations.ts';
+import type { ParkedEvent, ParkedEventKey } from './parked-events.ts';
+import { listParkedEvents } from './parked-events.ts';
 import type { PartitionWorker } from './partition-worker.ts';
 import { startPartitionWorker } from './partition-worker.ts';
 import type { ProjectionProgress } from './progress.ts';
 import { createProgressBoard } from './progress.ts';
 import type { Projection } from './projection.ts';
+import type { ProjectionStatus } from './projection-status.ts';
+import { listProjectionStatus } from './projection-status.ts';
+import type { RebuildStep } from './rebuild-projection.ts';
+import { rebuildProjection } from './rebuild-projection.ts';
+import type { ReplayOutcome } from './replay-parked-events.ts';
+import { replayParkedEvents } from './replay-parked-events.ts';
 import type { Slots } from './slots.ts';
 import { createSlots } from './slots.ts';
+import type { VerificationStep } from './verify-projection.ts';
+import { verifyProjection } from './verify-projection.ts';
 
 export interface ProjectionRuntimeOptions {
   /** Connects as the service's worker role; needs 10 connections. */
@@ -53,6 +64,26 @@ export interface ProjectionRuntime {
   start(): void;
   /** Lets the folds in progress end, gives the leases back and stops. */
   close(): Promise<void>;
+
+  /** How far each projection is, in the order of their names. */
+  list(): Promise<readonly ProjectionStatus[]>;
+  /** See `verifyProjection`. */
+  verify(name: string, signal: AbortSignal): AsyncGenerator<VerificationStep, void, void>;
+  /** See `rebuildProjection`. */
+  rebuild(name: string, signal: AbortSignal): AsyncGenerator<RebuildStep, void, void>;
+  /** Parked events of one projection or, without a name, of all; the latest first. */
+  listParked(page: ParkedEventPage): Promise<readonly ParkedEvent[]>;
+  /** See `replayParkedEvents`. */
+  replayParked(name: string, signal: AbortSignal): Promise<ReplayOutcome>;
+  /** Whether it drives a projection of that name; every other method throws `not-found` where it doesn't. */
+  has(name: string): boolean;
+}
+
+export interface ParkedEventPage {
+  readonly name?: string | undefined;
+  /** The last one of the page before. */
+  readonly after?: ParkedEventKey | undefined;
+  readonly limit: number;
 }
 
 /** Folds at once: more don't make a replay faster, and each takes a connection. */
@@ -78,6 +109,7 @@ class Runtime implements ProjectionRuntime {
   readonly progress;
   readonly #options: ProjectionRuntimeOptions;
   readonly #projections: ReadonlyMap<string, Projection>;
+  readonly #batchSize: number;
   readonly #leaseMs: number;
   readonly #random: () => number;
   readonly #sourceOutage;
@@ -86,6 +118,8 @@ class Runtime implements ProjectionRuntime {
   readonly #slotsBeside = createSlots(foldsBeside);
   readonly #closing = new AbortController();
   readonly #workers = new Map<string, PartitionWorker>();
+  /** Those of verifications in this process. */
+  readonly #heldLeases = new Set<Lease>();
   /** The generation of each projection that answers, as last seen. */
   readonly #active = new Map<string, number>();
   readonly #toldNewer = new Set<string>();
@@ -98,6 +132,7 @@ class Runtime implements ProjectionRuntime {
   constructor(options: ProjectionRuntimeOptions) {
     this.#options = options;
     this.#projections = new Map(options.projections.map((projection) => [projection.name, projection]));
+    this.#batchSize = options.batchSize ?? 5_000;
     this.#leaseMs = options.leaseMs ?? 10_000;
     this.#random = options.random ?? Math.random;
     this.#sourceOutage = createOutage(options.logger, 'the event log');
@@ -121,6 +156,49 @@ class Runtime implements ProjectionRuntime {
     } catch (error) {
       this.#options.logger.warn({ error }, 'leases were not given back; they will expire');
     }
+  }
+
+  has(name: string): boolean {
+    return this.#projections.has(name);
+  }
+
+  list(): Promise<readonly ProjectionStatus[]> {
+    return listProjectionStatus(this.#options.db, this.#options.projections, this.progress);
+  }
+
+  verify(name: string, signal: AbortSignal): AsyncGenerator<VerificationStep, void, void> {
+    const { source, holder } = this.#options;
+    const dependencies = {
+      ...this.#foldDependencies(this.#get(name)),
+      source,
+      holder,
+      batchSize: this.#batchSize,
+      slots: this.#slotsBeside,
+      heldLeases: this.#heldLeases,
+    };
+    return verifyProjection(dependencies, AbortSignal.any([signal, this.#closing.signal]));
+  }
+
+  rebuild(name: string, signal: AbortSignal): AsyncGenerator<RebuildStep, void, void> {
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    return rebuildProjection(this.#options.db, this.#get(name), this.progress, either);
+  }
+
+  async listParked({ name, after, limit }: ParkedEventPage): Promise<readonly ParkedEvent[]> {
+    const names = name === undefined ? [...this.#projections.keys()] : [this.#get(name).name];
+    return listParkedEvents(this.#options.db, names, { after, limit });
+  }
+
+  async replayParked(name: string, signal: AbortSignal): Promise<ReplayOutcome> {
+    const { db, source } = this.#options;
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    return replayParkedEvents({ db, projection: this.#get(name), source }, either);
+  }
+
+  #get(name: string): Projection {
+    const projection = this.#projections.get(name);
+    if (projection === undefined) throw noProjection(name);
+    return projection;
   }
 
   async #keep(): Promise<void> {
@@ -149,6 +227,7 @@ class Runtime implements ProjectionRuntime {
     await this.#startWorkers(found);
     this.#tellProgress(found);
     await this.#switchGenerations(found);
+    await this.#retireAbandoned(found);
     this.#emptyRetired(found);
   }
 
@@ -173,7 +252,7 @@ class Runtime implements ProjectionRuntime {
 
   async #renew(): Promise<void> {
     if (performance.now() - this.#renewedAt < this.#leaseMs / 3) return;
-    const leases = [...this.#workers.values()].map(({ lease }) => lease);
+    const leases = [...[...this.#workers.values()].map(({ lease }) => lease), ...this.#heldLeases];
     if (leases.length > 0) await renewLeases(this.#options.db, leases, this.#leaseMs);
     this.#renewedAt = performance.now();
   }
@@ -263,7 +342,7 @@ class Runtime implements ProjectionRuntime {
       ...this.#foldDependencies(projection),
       source: this.#options.source,
       checkpoint,
-      batchSize: this.#options.batchSize ?? 5_000,
+      batchSize: this.#batchSize,
       slots,
       random: this.#random,
       sourceOutage: this.#sourceOutage,
@@ -316,6 +395,18 @@ class Runtime implements ProjectionRuntime {
     }
   }
 
+  /** Verifications whose process is gone; one that is still there renews its leases. */
+  async #retireAbandoned({ generations, checkpoints }: Found): Promise<void> {
+    for (const { projection, generation, state } of generations) {
+      if (state !== 'verifying') continue;
+      const own = checkpoints.filter((c) => c.projection === projection && c.generation === generation);
+      // Read a moment later than the generations, so none can mean that it has just ended.
+      if (own.length === 0 || own.some(({ isFree }) => !isFree)) continue;
+      await retireGeneration(this.#options.db, projection, generation);
+      this.#options.logger.warn({ projection, generation }, 'an abandoned verification is cleaned up');
+    }
+  }
+
   /** In the background, since it can take long. */
   #emptyRetired({ generations }: Found): void {
     const { db, logger } = this.#options;
@@ -338,4 +429,12 @@ class Runtime implements ProjectionRuntime {
 
 function nameOf({ projection, generation, partition }: CheckpointKey): string {
   return `${projection}/${generation}/${partition}`;
+}
+
+/** Told when nothing drives a projection of that name. */
+export function noProjection(name: string): DomainError {
+  return new DomainError(`There is no projection ${JSON.stringify(name)}.`, {
+    kind: 'not-found',
+    reason: 'PROJECTION_NOT_FOUND',
+  });
 }

@@ -1,5 +1,6 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Client } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import type {
   EventLogService,
   LogEvent as LogEventMessage,
@@ -22,38 +23,58 @@ export function createRemoteLogSource({ client, stallMs = 15_000 }: RemoteLogSou
       return new Map(partitions.map(({ partition, headOffset }) => [partition, headOffset]));
     },
 
-    async *tail({ signal, ...request }): AsyncGenerator<LogBatch> {
-      const stalled = new AbortController();
-      const watch = () =>
-        setTimeout(() => {
-          stalled.abort(
-            new DomainError(`The event log was silent for ${stallMs} ms.`, {
-              kind: 'unavailable',
-              reason: 'LOG_SILENT',
-            }),
-          );
-        }, stallMs);
-      let timer = watch();
-      try {
-        const messages = client.tail(request, {
-          signal: AbortSignal.any([signal, stalled.signal]),
-          // It has no end.
-          timeoutMs: 0,
-        });
-        for await (const { events, headOffset } of messages) {
-          // The reader may take its time.
-          clearTimeout(timer);
-          yield { events: events.map(toLogEvent), headOffset };
-          timer = watch();
+    async *tail({ signal, afterOffset, ...request }): AsyncGenerator<LogBatch> {
+      for (let after = afterOffset; !signal.aborted;) {
+        try {
+          for await (const batch of readStream(client, { ...request, afterOffset: after }, stallMs, signal)) {
+            after = batch.events.at(-1)?.offset ?? after;
+            yield batch;
+          }
+          return;
+        } catch (error) {
+          if (signal.aborted) return;
+          // The server gives streams some hours and ends them then, which is no fault.
+          if (ConnectError.from(error).code !== Code.DeadlineExceeded) throw error;
         }
-      } catch (error) {
-        if (signal.aborted) return;
-        throw stalled.signal.aborted ? stalled.signal.reason : error;
-      } finally {
-        clearTimeout(timer);
       }
     },
   };
+}
+
+async function* readStream(
+  client: Client<typeof EventLogService>,
+  request: { partition: number; afterOffset: bigint; maxBatchSize: number },
+  stallMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<LogBatch> {
+  const stalled = new AbortController();
+  const watch = () =>
+    setTimeout(() => {
+      stalled.abort(
+        new DomainError(`The event log was silent for ${stallMs} ms.`, {
+          kind: 'unavailable',
+          reason: 'LOG_SILENT',
+        }),
+      );
+    }, stallMs);
+  let timer = watch();
+  try {
+    const messages = client.tail(request, {
+      signal: AbortSignal.any([signal, stalled.signal]),
+      // As long as the server allows.
+      timeoutMs: 0,
+    });
+    for await (const { events, headOffset } of messages) {
+      // The reader may take its time.
+      clearTimeout(timer);
+      yield { events: events.map(toLogEvent), headOffset };
+      timer = watch();
+    }
+  } catch (error) {
+    throw stalled.signal.aborted ? stalled.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function toLogEvent(message: LogEventMessage): LogEvent {

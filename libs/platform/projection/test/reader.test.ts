@@ -6,7 +6,8 @@ import { createProjectionReader } from '../src/index.ts';
 import type { ProjectionRuntime } from '../src/index.ts';
 import type { Database } from '@parley/database';
 import { createSimulatedLog } from './simulated-log.ts';
-import { openAs, prepare, projectionName, service, startRuntime, until, untilCaughtUp } from './words.ts';
+import { projectionName, service } from './words-projection.ts';
+import { openAs, prepare, startRuntime, until, untilCaughtUp } from './words.ts';
 
 const cluster = await testCluster();
 const never = new AbortController().signal;

@@ -1,70 +1,16 @@
-import { defineMigration, openDatabase, roleName } from '@parley/database';
+import { openDatabase, roleName } from '@parley/database';
 import type { Database } from '@parley/database';
 import { createLogger } from '@parley/runtime';
 import type { Logger } from '@parley/runtime';
 import type { TestDatabase } from '@parley/testing';
 import { prepareService } from '@parley/testing';
 import { onTestFinished } from 'vitest';
-import { createProjectionRuntime, projectionMigration } from '../src/index.ts';
-import type { Projection, ProjectionRuntime, ProjectionRuntimeOptions } from '../src/index.ts';
+import { createProjectionRuntime } from '../src/index.ts';
+import type { ProjectionRuntime, ProjectionRuntimeOptions, VerificationResult } from '../src/index.ts';
+import type { SimulatedLog } from './simulated-log.ts';
+import { migrations, projectionName, service, wordsProjection } from './words-projection.ts';
 
-// A toy projection: how often each word was said, and which was the last. Words that begin with "poison" can't be taken.
-
-export const service = 'toy';
-export const projectionName = 'toy.words';
-
-export const prepare = prepareService({
-  service,
-  migrations: [
-    defineMigration('0001-create-projections', projectionMigration(service)),
-    defineMigration('0002-create-words', [
-      `create table words (
-         partition integer not null,
-         generation integer not null,
-         word text not null,
-         said_count bigint not null,
-         primary key (partition, generation, word)
-       )`,
-      `create table last_words (
-         partition integer not null,
-         generation integer not null,
-         word text not null,
-         log_offset bigint not null,
-         primary key (partition, generation)
-       )`,
-    ]),
-  ],
-});
-
-/** @param antidote takes poison while it says so. */
-export function wordsProjection({
-  version = 1,
-  antidote = () => false,
-}: { version?: number; antidote?: () => boolean } = {}): Projection {
-  return {
-    name: projectionName,
-    version,
-    tables: [{ name: 'words' }, { name: 'last_words' }],
-    async fold({ tx, partition, generation }, events) {
-      const words = events.map(({ body }) => Buffer.from(body ?? []).toString());
-      const poison = words.find((word) => word.startsWith('poison'));
-      if (poison !== undefined && !antidote()) throw new Error(`can't take ${poison}\0`);
-      await tx.query(
-        `insert into words (partition, generation, word, said_count)
-         select $1, $2, word, count(*) from unnest($3::text[]) as word group by word order by word
-         on conflict (partition, generation, word)
-         do update set said_count = words.said_count + excluded.said_count`,
-        [partition, generation, words],
-      );
-      await tx.query(
-        `insert into last_words (partition, generation, word, log_offset) values ($1, $2, $3, $4)
-         on conflict (partition, generation) do update set word = excluded.word, log_offset = excluded.log_offset
-          where excluded.log_offset > last_words.log_offset`,
-        [partition, generation, words.at(-1), events.at(-1)?.offset],
-      );
-    },
-  };
-}
+export const prepare = prepareService({ service, migrations });
 
 export async function openAs(
   database: TestDatabase,
@@ -118,6 +64,14 @@ export function recordingLogger(): { logger: Logger; lines: { level: string; msg
   return { logger, lines };
 }
 
+/** The last step of a verification. */
+export async function verified(runtime: ProjectionRuntime): Promise<VerificationResult> {
+  let result: VerificationResult | undefined;
+  for await (const step of runtime.verify(projectionName, new AbortController().signal)) result = step.result;
+  if (result === undefined) throw new Error('a verification ended without a result');
+  return result;
+}
+
 /** How often each word was said by what answers, over all partitions. */
 export async function wordCounts(db: Database): Promise<Record<string, number>> {
   const { rows } = await db.query<{ word: string; count: number }>(
@@ -128,6 +82,11 @@ export async function wordCounts(db: Database): Promise<Record<string, number>> 
     [projectionName],
   );
   return Object.fromEntries(rows.map(({ word, count }) => [word, count]));
+}
+
+/** How often each word is in the log. */
+export function countsOf(log: SimulatedLog, partitionCount: number): Record<string, number> {
+  return countOf(Array.from({ length: partitionCount }, (_, partition) => log.texts(partition)).flat());
 }
 
 export function countOf(words: readonly string[]): Record<string, number> {
@@ -141,14 +100,19 @@ export async function until(holds: () => Promise<boolean> | boolean): Promise<vo
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-/** Until what answers has taken the log up to its heads. */
+/** Until what answers has taken the log up to its heads; also while the database fails now and then. */
 export async function untilCaughtUp(db: Database, heads: ReadonlyMap<number, bigint>): Promise<void> {
   await until(async () => {
-    const { rows } = await db.query<{ partition: number; position: bigint }>(
-      `select partition, position from projection_checkpoints
-        join projection_generations g using (projection, generation) where g.state = 'active'`,
-    );
-    const positions = new Map(rows.map(({ partition, position }) => [partition, position]));
+    const positions = await positionsOf(db).catch(() => new Map<number, bigint>());
     return [...heads].every(([partition, head]) => positions.get(partition) === head);
   });
+}
+
+/** How far what answers is, by partition. */
+export async function positionsOf(db: Database): Promise<ReadonlyMap<number, bigint>> {
+  const { rows } = await db.query<{ partition: number; position: bigint }>(
+    `select partition, position from projection_checkpoints
+      join projection_generations g using (projection, generation) where g.state = 'active'`,
+  );
+  return new Map(rows.map(({ partition, position }) => [partition, position]));
 }

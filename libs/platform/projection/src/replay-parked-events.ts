@@ -1,0 +1,91 @@
+import { DomainError } from '@parley/errors';
+import type { LogEvent, LogSource } from '@parley/event';
+import type { CheckpointKey } from './checkpoints.ts';
+import { LeaseLost, lockCheckpoint } from './checkpoints.ts';
+import { isPassing } from './failures.ts';
+import type { FoldDependencies } from './fold-events.ts';
+import { getActiveGeneration } from './generations.ts';
+import { countAttempt, nextParkedEvents, unparkEvent } from './parked-events.ts';
+
+export interface ReplayOutcome {
+  /** Events that the projection holds now. */
+  readonly replayedCount: number;
+  /** Events that it still could not take. */
+  readonly parkedCount: number;
+}
+
+const pageSize = 1_000;
+
+/**
+ * Lets a projection try its parked events again, each in a transaction of its own that takes it or leaves it parked.
+ * The partition's checkpoint is held meanwhile, so nobody else folds.
+ * @throws DomainError `aborted` REPLAY_INTERRUPTED when the projection was rebuilt meanwhile, and what is `isPassing`;
+ *   events replayed until then stay so.
+ */
+export async function replayParkedEvents(
+  dependencies: Pick<FoldDependencies, 'db' | 'projection'> & { readonly source: LogSource },
+  signal: AbortSignal,
+): Promise<ReplayOutcome> {
+  const { db, projection, source } = dependencies;
+  const active = await getActiveGeneration(db, projection.name);
+  let replayedCount = 0;
+  let parkedCount = 0;
+  let after = { partition: -1, offset: 0n };
+  for (;;) {
+    const page = await nextParkedEvents(db, active, after, pageSize);
+    if (page.length === 0) return { replayedCount, parkedCount };
+    for (const { partition, offset } of page) {
+      signal.throwIfAborted();
+      const event = await readEvent(source, partition, offset, signal);
+      const key = { projection: projection.name, generation: active.generation, partition };
+      if (await replayEvent(dependencies, key, event)) replayedCount += 1;
+      else parkedCount += 1;
+      after = { partition, offset };
+    }
+  }
+}
+
+async function replayEvent(
+  { db, projection }: Pick<FoldDependencies, 'db' | 'projection'>,
+  key: CheckpointKey,
+  event: LogEvent,
+): Promise<boolean> {
+  try {
+    await db.transaction(async (tx) => {
+      await lockCheckpoint(tx, key);
+      // Another replay may have been faster.
+      if (!(await unparkEvent(tx, key, event.offset))) return;
+      await projection.fold({ tx, partition: key.partition, generation: key.generation }, [event]);
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof LeaseLost) {
+      throw new DomainError('The projection was rebuilt meanwhile.', {
+        kind: 'aborted',
+        reason: 'REPLAY_INTERRUPTED',
+        cause: error,
+      });
+    }
+    if (isPassing(error)) throw error;
+    await countAttempt(db, key, event.offset, error);
+    return false;
+  }
+}
+
+async function readEvent(
+  source: LogSource,
+  partition: number,
+  offset: bigint,
+  signal: AbortSignal,
+): Promise<LogEvent> {
+  for await (const { events } of source.tail({
+    partition,
+    afterOffset: offset - 1n,
+    maxBatchSize: 1,
+    signal,
+  })) {
+    if (events[0] !== undefined) return events[0];
+  }
+  signal.throwIfAborted();
+  throw new Error(`The log ended its stream before offset ${offset}.`);
+}
