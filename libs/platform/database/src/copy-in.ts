@@ -2,11 +2,12 @@ import type { PoolClient } from 'pg';
 import { from } from 'pg-copy-streams';
 
 /** Column types that `copyIn` can write. */
-export type CopyType = 'bool' | 'int2' | 'int4' | 'int8' | 'uuid' | 'text' | 'bytea' | 'timestamptz';
+export type CopyType =
+  'bool' | 'int2' | 'int4' | 'int8' | 'float8' | 'uuid' | 'text' | 'jsonb' | 'bytea' | 'timestamptz';
 
 /**
  * A value of a column: numbers for int2 and int4; number or bigint for int8; Date, or microseconds since 1970 as
- * bigint, for timestamptz; text with or without hyphens, or 16 bytes, for uuid; null for any.
+ * bigint, for timestamptz; text with or without hyphens, or 16 bytes, for uuid; JSON text for jsonb; null for any.
  */
 export type CopyValue = null | boolean | number | bigint | string | Uint8Array | Date;
 
@@ -127,6 +128,11 @@ class Writer {
       case 'int8':
         this.int32(8);
         return typeof value === 'bigint' ? this.#bigint(value) : this.#int64(whole(type, value));
+      case 'float8':
+        if (typeof value !== 'number') throw mismatch(type, value);
+        this.int32(8);
+        this.#length = this.#buffer.writeDoubleBE(value, this.#length);
+        return;
       case 'timestamptz':
         this.int32(8);
         if (typeof value === 'bigint') return this.#bigint(value - EPOCH_MICROS);
@@ -138,6 +144,9 @@ class Writer {
       case 'text':
         if (typeof value !== 'string') throw mismatch(type, value);
         return this.#text(value);
+      case 'jsonb':
+        if (typeof value !== 'string') throw mismatch(type, value);
+        return this.#jsonb(value);
       case 'bytea':
         if (!(value instanceof Uint8Array)) throw mismatch(type, value);
         this.int32(value.length);
@@ -168,6 +177,15 @@ class Writer {
     this.reserve(4 + value.length * 3);
     const bytes = this.#buffer.write(value, this.#length + 4);
     this.int32(bytes);
+    this.#length += bytes;
+  }
+
+  /** A version before the text (jsonb_recv in Postgres' sources). */
+  #jsonb(value: string): void {
+    this.reserve(5 + value.length * 3);
+    const bytes = this.#buffer.write(value, this.#length + 5);
+    this.int32(1 + bytes);
+    this.#length = this.#buffer.writeUInt8(1, this.#length);
     this.#length += bytes;
   }
 

@@ -231,6 +231,24 @@ describe.each(versions)('on $name', ({ binDir }) => {
     ]);
   });
 
+  test('COPY writes doubles to the last bit and any JSON', async () => {
+    const worker = await open('worker');
+    const numbers = [0.1, -0, 5e-324, 1.7976931348623157e308];
+    const values = [{ 'käse "\u{1F9C0}"': [1.5, null, true, 'x'.repeat(10_000)] }, [], 'text', null];
+    const { rows } = await worker.transaction(async (tx) => {
+      await tx.query('create temporary table copied (number float8, value jsonb, n int4) on commit drop');
+      const columns = [
+        ['number', 'float8'],
+        ['value', 'jsonb'],
+        ['n', 'int4'],
+      ] as const;
+      const written = numbers.map((number, n) => [number, JSON.stringify(values[n]), n] as const);
+      await copyIn(tx.client, { table: 'copied', columns }, written);
+      return tx.query('select number, value from copied order by n');
+    });
+    expect(rows).toEqual(numbers.map((number, n) => ({ number, value: values[n] })));
+  });
+
   test('a pool that is used up answers unavailable within two seconds', async () => {
     const worker = await open('worker', { poolSize: 1 });
     let free: () => void = () => undefined;
