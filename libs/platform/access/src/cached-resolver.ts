@@ -14,6 +14,12 @@ export interface CacheOptions {
   readonly now: Now;
 }
 
+/** A resolver that remembers. */
+export interface CachedResolver extends CredentialResolver {
+  /** Forgets everybody, so that a key that was just revoked is refused by the very next call. */
+  forget(): void;
+}
+
 const maxTtlMs = 5000;
 /** A key that was just made must work at once, so a refusal is believed for a moment only. */
 const refusalTtlMs = 500;
@@ -31,7 +37,7 @@ interface Entry {
 export function cacheResolver(
   resolver: CredentialResolver,
   { ttlMs = maxTtlMs, maxEntries = 10_000, lookUpWithinMs = 2000, now }: CacheOptions,
-): CredentialResolver {
+): CachedResolver {
   if (ttlMs > maxTtlMs) {
     throw new Error(`Callers may be remembered for ${maxTtlMs} ms at most, not ${ttlMs}.`);
   }
@@ -39,6 +45,7 @@ export function cacheResolver(
   // Apart from the callers, so that a flood of unknown keys can't push them out.
   const refusals = new Map<string, Entry>();
   const running = new Map<string, Promise<Caller | undefined>>();
+  let generation = 0;
 
   function remembered(key: string): Entry | undefined {
     const kept = callers.has(key) ? callers : refusals;
@@ -70,10 +77,14 @@ export function cacheResolver(
     tenantName: string | undefined,
   ): Promise<Caller | undefined> {
     const askedAt = now().getTime();
+    const askedIn = generation;
     const signal = AbortSignal.timeout(lookUpWithinMs);
     try {
       const caller = await abortable(resolver.resolve(credential, tenantName, signal), signal);
-      remember(key, caller, askedAt);
+      // What was asked before everybody was forgotten may be what has just changed.
+      if (askedIn === generation) {
+        remember(key, caller, askedAt);
+      }
       return caller;
     } catch (error) {
       if (signal.aborted) {
@@ -86,7 +97,9 @@ export function cacheResolver(
       }
       throw error;
     } finally {
-      running.delete(key);
+      if (askedIn === generation) {
+        running.delete(key);
+      }
     }
   }
 
@@ -104,6 +117,12 @@ export function cacheResolver(
         running.set(key, shared);
       }
       return abortable(shared, signal);
+    },
+    forget() {
+      generation += 1;
+      callers.clear();
+      refusals.clear();
+      running.clear();
     },
     known(credential, tenantName) {
       return remembered(keyOf(credential, tenantName))?.caller ?? resolver.known?.(credential, tenantName);

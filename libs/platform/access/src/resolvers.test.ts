@@ -169,3 +169,26 @@ test('a source that does not answer or fails is unavailable, and is asked again'
   await expect(flaky.resolve('x', undefined, never)).rejects.toMatchObject({ kind: 'unavailable' });
   expect(await flaky.resolve('x', undefined, never)).toEqual({ kind: 'operator' });
 });
+
+test('who was forgotten is looked up anew, also when the look-up began before', async () => {
+  const { key, keys, directory } = oneKey();
+  const local = createLocalResolver({ operatorKey, directory });
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+  const resolver = cacheResolver(
+    {
+      async resolve(...call) {
+        const caller = await local.resolve(...call);
+        await held;
+        return caller;
+      },
+    },
+    { now: () => new Date(0) },
+  );
+  const before = resolver.resolve(key.text, undefined, never);
+  keys.clear();
+  resolver.forget();
+  letGo();
+  expect(await before).toMatchObject({ kind: 'tenant' });
+  expect(resolver.known?.(key.text, undefined)).toBeUndefined();
+  expect(await resolver.resolve(key.text, undefined, never)).toBeUndefined();
+});
