@@ -1,6 +1,19 @@
 import type { NamedMigration } from '@parley/database';
 import { createEventLog } from './0001-create-event-log.ts';
 import { reserveOffsets } from './0002-reserve-offsets.ts';
+import { createTenants } from './0003-create-tenants.ts';
+import { createQuarantine } from './0004-create-quarantine.ts';
+import { createProjections } from './0005-create-projections.ts';
+import { createReadModel } from './0006-create-read-model.ts';
+import { createViews } from './0007-create-views.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
-export const migrations: readonly NamedMigration[] = [createEventLog, reserveOffsets];
+export const migrations: readonly NamedMigration[] = [
+  createEventLog,
+  reserveOffsets,
+  createTenants,
+  createQuarantine,
+  createProjections,
+  createReadModel,
+  createViews,
+];

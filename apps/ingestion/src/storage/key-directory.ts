@@ -1,0 +1,44 @@
+import type { Scope, Tenant, TenantDirectory } from '@parley/access';
+import type { Database } from '@parley/database';
+
+interface TenantColumns {
+  readonly partition: number;
+  readonly tenant_id: string;
+  readonly name: string;
+  readonly time_zone: string;
+  readonly currency_code: string;
+}
+
+/**
+ * Where credentials are looked up.
+ * @param worker bypasses row-level security: a key comes before its tenant is known.
+ */
+export function createKeyDirectory(worker: Database): TenantDirectory {
+  return {
+    // By index api_keys_by_key_id, then the tenant's primary key.
+    async findKey(keyId) {
+      const { rows } = await worker.query<TenantColumns & { secret_hash: Buffer; scopes: Scope[] }>(
+        {
+          name: 'find-key',
+          text: `select k.secret_hash, k.scopes, t.partition, t.tenant_id, t.name, t.time_zone, t.currency_code
+                   from api_keys k join tenants t on t.partition = k.partition and t.tenant_id = k.tenant_id
+                  where k.key_id = $1 and k.revoked_at is null`,
+        },
+        [keyId],
+      );
+      const row = rows[0];
+      return row && { secretHash: row.secret_hash, scopes: row.scopes, tenant: toTenant(row) };
+    },
+    async findTenant(name) {
+      const { rows } = await worker.query<TenantColumns>(
+        'select partition, tenant_id, name, time_zone, currency_code from tenants where name = $1',
+        [name],
+      );
+      return rows[0] && toTenant(rows[0]);
+    },
+  };
+}
+
+function toTenant({ partition, tenant_id, name, time_zone, currency_code }: TenantColumns): Tenant {
+  return { partition, tenantId: tenant_id, name, timeZone: time_zone, currency: currency_code };
+}
