@@ -1,0 +1,64 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import type { CopyValue } from '@parley/database';
+import type { FoldContext, Projection } from '@parley/projection';
+import type { LogEvent } from '@parley/event';
+import { insertFacts } from '../storage/fact-store.ts';
+import { upsertMembers, upsertUsers } from '../storage/people-store.ts';
+import { factRowOf } from './fact-row.ts';
+import { factTables } from '../storage/fact-tables.ts';
+import type { FactKind } from '../storage/fact-tables.ts';
+import { createPeople } from './people.ts';
+
+/** Under this name it runs, is verified and rebuilt. */
+export const readModelName = 'ingestion.read-model';
+
+/**
+ * The guide's models as tables. A row of facts holds what one event said and nothing of any other: completions,
+ * conversions and refunds meet their interactions when they are read, so it does not matter which came first.
+ */
+export const readModelProjection: Projection = {
+  name: readModelName,
+  version: 1,
+  tables: [
+    ...Object.values(factTables).map(({ name }) => ({ name })),
+    { name: 'member_rows' },
+    { name: 'user_rows' },
+  ],
+  fold: foldEvents,
+};
+
+async function foldEvents(
+  { tx, partition, generation }: FoldContext,
+  events: readonly LogEvent[],
+): Promise<void> {
+  const facts = new Map<FactKind, CopyValue[][]>();
+  const people = createPeople();
+  for (const logEvent of events) {
+    const { offset, tenantId, eventKey, occurredAt, receivedAt, body } = logEvent;
+    // Erased or expired: there is nothing left to show.
+    if (body === undefined) continue;
+    const event = fromBinary(EventSchema, body);
+    people.see(logEvent, event);
+    const fact = factRowOf(event);
+    if (fact === undefined) continue;
+    const sentAt = event.sentAt === undefined ? null : timestampDate(event.sentAt);
+    const rows = facts.get(fact.kind) ?? [];
+    facts.set(fact.kind, rows);
+    rows.push([
+      partition,
+      generation,
+      tenantId,
+      eventKey,
+      offset,
+      occurredAt,
+      sentAt,
+      receivedAt,
+      ...fact.values,
+    ]);
+  }
+  for (const [kind, rows] of facts) await insertFacts(tx, factTables[kind], rows);
+  await upsertMembers(tx, { partition, generation }, people.members());
+  await upsertUsers(tx, { partition, generation }, people.users());
+}
