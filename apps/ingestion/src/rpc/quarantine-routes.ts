@@ -1,0 +1,91 @@
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import { EventKind, EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
+import { QuarantinedEventSchema } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
+import type {
+  QuarantinedEvent as QuarantinedEventMessage,
+  QuarantineService,
+} from '@parley/contracts/parley/ingestion/v1/quarantine_service';
+import { tenantOf } from '@parley/rpc';
+import type { QuarantinedEvent } from '../storage/quarantine-store.ts';
+import { replayQuarantinedEvent } from '../use-cases/replay-quarantined-event.ts';
+import { toEventResult } from './event-result.ts';
+import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
+import type { RecordingRouteDependencies } from './recording-routes.ts';
+
+/** What could not be accepted. */
+export function createQuarantineRoutes(
+  dependencies: RecordingRouteDependencies,
+): ServiceImpl<typeof QuarantineService> {
+  const { quarantine, check } = dependencies;
+  return {
+    async listQuarantinedEvents({ pageSize, pageToken, reason }, context) {
+      const tenant = tenantOf(context);
+      const filters = ['quarantine', tenant.tenantId, reason];
+      const limit = pageSizeOf(pageSize, { usual: 50 });
+      const cursor = readPageToken(pageToken, filters, 2);
+      const after = cursor && { receivedAt: readTokenTime(cursor[0]), quarantineId: cursor[1] ?? '' };
+      const found = await quarantine.list(tenant, { reason: reason || undefined, after, limit: limit + 1 });
+      const page = found.slice(0, limit);
+      const last = found.length > limit ? page.at(-1) : undefined;
+      return {
+        quarantinedEvents: page.map(toMessage),
+        nextPageToken:
+          last === undefined
+            ? ''
+            : writePageToken(filters, [String(last.receivedAt.getTime()), last.quarantineId]),
+      };
+    },
+
+    async getQuarantinedEvent({ quarantineId }, context) {
+      const found = await quarantine.get(tenantOf(context), quarantineId);
+      const event = readEvent(found.body);
+      return {
+        quarantinedEvent: { ...toMessage(found), body: Uint8Array.from(found.body), ...(event && { event }) },
+      };
+    },
+
+    async replayQuarantinedEvent({ quarantineId, event }, context) {
+      const tenant = tenantOf(context);
+      const corrected = event && check.message(tenant, event);
+      const result = await replayQuarantinedEvent(
+        dependencies,
+        tenant,
+        { quarantineId, corrected },
+        (bytes) => check.bytes(tenant, bytes),
+        context.signal,
+      );
+      return { result: toEventResult(result) };
+    },
+
+    async discardQuarantinedEvent({ quarantineId }, context) {
+      await quarantine.remove(tenantOf(context), quarantineId);
+      return {};
+    },
+  };
+}
+
+function toMessage(event: QuarantinedEvent): QuarantinedEventMessage {
+  const { quarantineId, receivedAt, eventId, kind, reason, message, violations } = event;
+  return create(QuarantinedEventSchema, {
+    quarantineId,
+    receivedAt: timestampFromDate(receivedAt),
+    eventId,
+    kind: kind ?? EventKind.UNSPECIFIED,
+    reason,
+    message,
+    fieldViolations: violations.map(({ field, description }) => ({ field, description })),
+  });
+}
+
+/** The event, where the bytes can be read. */
+function readEvent(bytes: Uint8Array): Event | undefined {
+  try {
+    return fromBinary(EventSchema, bytes, { readUnknownFields: false, recursionLimit: 32 });
+  } catch {
+    // That they can't is why they are here.
+    return undefined;
+  }
+}

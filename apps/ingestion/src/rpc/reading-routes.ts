@@ -1,0 +1,145 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { PositionSealer, Tenant } from '@parley/access';
+import { InteractionSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { InteractionRecordSchema } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import type {
+  IngestionService,
+  InteractionRecord,
+  ListInteractionsRequest,
+} from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { DomainError, invalidArgument } from '@parley/errors';
+import { eventKeyOf } from '@parley/event';
+import type { ProjectionReader } from '@parley/projection';
+import { tenantOf } from '@parley/rpc';
+import { parseSentiment } from '../event-content/enum-names.ts';
+import { findInteraction, listInteractions } from '../storage/interactions.sql.ts';
+import type { InteractionRow } from '../storage/interactions.sql.ts';
+import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
+
+export interface ReadingDependencies {
+  readonly reader: ProjectionReader;
+  readonly positions: PositionSealer;
+}
+
+/** The calls by which single interactions are read. */
+export function createReading({
+  reader,
+  positions,
+}: ReadingDependencies): Pick<ServiceImpl<typeof IngestionService>, 'getInteraction' | 'listInteractions'> {
+  /** @throws DomainError `invalid-argument` for a position of another tenant's partition. */
+  function openPosition({ partition }: Tenant, sealed: string): bigint | undefined {
+    if (sealed === '') return undefined;
+    const position = positions.open(sealed, 'min_position');
+    if (position.partition !== partition) {
+      throw invalidArgument([
+        {
+          field: 'min_position',
+          description: 'must be a position of this tenant',
+          reason: 'INVALID_POSITION',
+        },
+      ]);
+    }
+    return position.offset;
+  }
+
+  return {
+    async getInteraction({ interactionId, minPosition }, context) {
+      const tenant = tenantOf(context);
+      const { tenantId, partition } = tenant;
+      const request = {
+        tenantId,
+        partition,
+        minPosition: openPosition(tenant, minPosition),
+        signal: context.signal,
+      };
+      const row = await reader.read(request, ({ tx, generation }) =>
+        findInteraction(tx, { partition, generation, tenantId }, eventKeyOf(interactionId)),
+      );
+      if (row === undefined) {
+        throw new DomainError(`There is no interaction ${JSON.stringify(interactionId)}.`, {
+          kind: 'not-found',
+          reason: 'INTERACTION_NOT_FOUND',
+          facts: { interaction_id: interactionId },
+        });
+      }
+      return { interaction: toRecord(row) };
+    },
+
+    async listInteractions(message, context) {
+      const tenant = tenantOf(context);
+      const { tenantId, partition } = tenant;
+      const pageSize = pageSizeOf(message.pageSize, { usual: 50 });
+      const filter = filterOf(message);
+      const filters = [
+        tenantId,
+        ...Object.values(filter).map((value) => (value instanceof Date ? value.toISOString() : value)),
+      ];
+      const cursor = readPageToken(message.pageToken, filters, 2);
+      const after = cursor && { occurredAt: readTokenTime(cursor[0]), interactionId: cursor[1] ?? '' };
+      const request = {
+        tenantId,
+        partition,
+        minPosition: openPosition(tenant, message.minPosition),
+        signal: context.signal,
+      };
+      const rows = await reader.read(request, ({ tx, generation }) =>
+        listInteractions(tx, { partition, generation, tenantId }, filter, after, pageSize + 1),
+      );
+      const page = rows.slice(0, pageSize);
+      const last = rows.length > pageSize ? page.at(-1) : undefined;
+      return {
+        interactions: page.map(toRecord),
+        nextPageToken:
+          last === undefined
+            ? ''
+            : writePageToken(filters, [String(last.occurred_at.getTime()), last.interaction_id]),
+      };
+    },
+  };
+}
+
+function filterOf(request: ListInteractionsRequest) {
+  const windowStart = request.windowStart && timestampDate(request.windowStart);
+  const windowEnd = request.windowEnd && timestampDate(request.windowEnd);
+  if (windowStart !== undefined && windowEnd !== undefined && windowStart > windowEnd) {
+    throw invalidArgument([
+      { field: 'window_end', description: 'must not be before window_start', reason: 'WINDOW_REVERSED' },
+    ]);
+  }
+  return {
+    botId: request.botId || undefined,
+    groupId: request.groupId || undefined,
+    memberId: request.memberId || undefined,
+    conversationId: request.conversationId || undefined,
+    intent: request.intent || undefined,
+    windowStart,
+    windowEnd,
+  };
+}
+
+function toRecord(row: InteractionRow): InteractionRecord {
+  return create(InteractionRecordSchema, {
+    interactionId: row.interaction_id,
+    occurredAt: timestampFromDate(row.occurred_at),
+    receivedAt: timestampFromDate(row.received_at),
+    interaction: create(InteractionSchema, {
+      botId: row.bot_id,
+      groupId: row.group_id ?? '',
+      memberId: row.member_id ?? '',
+      conversationId: row.conversation_id ?? '',
+      channel: row.channel ?? '',
+      messageText: row.message_text ?? '',
+      intent: row.intent ?? '',
+      intentScore: row.intent_score ?? undefined,
+      sentiment: parseSentiment(row.sentiment),
+      responseText: row.response_text ?? '',
+      responseTimeMs: row.response_time_ms === null ? undefined : BigInt(row.response_time_ms),
+      errorCode: row.error_code ?? '',
+      attributes: row.attributes ?? undefined,
+    }),
+    completedAt: row.completed_at === null ? undefined : timestampFromDate(row.completed_at),
+    monetizationEvent: row.monetization_event,
+  });
+}

@@ -1,0 +1,116 @@
+import { create } from '@bufbuild/protobuf';
+import type { HandlerContext, ConnectRouter, ServiceImpl } from '@connectrpc/connect';
+import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
+import type { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { DomainError, invalidArgument } from '@parley/errors';
+import { tenantOf } from '@parley/rpc';
+import { recordEvents } from '../use-cases/record-events.ts';
+import type { RecordingDependencies } from '../use-cases/record-events.ts';
+import type { CandidateEvent } from '../use-cases/candidate-event.ts';
+import type { EventCheck } from './check-event.ts';
+import { toEventResult } from './event-result.ts';
+import { eventBytesOf, recordEventsRaw } from './raw-events.ts';
+
+export interface RecordingRouteDependencies extends RecordingDependencies {
+  readonly check: EventCheck;
+}
+
+type Recording = Omit<ServiceImpl<typeof IngestionService>, 'getInteraction' | 'listInteractions'>;
+type Envelope = Pick<Event, 'eventId' | 'occurredAt' | 'sentAt'>;
+
+/** The calls by which a tenant's back end reports what happened. */
+export function createRecording(dependencies: RecordingRouteDependencies): Recording {
+  const { check } = dependencies;
+
+  async function recordOne(
+    { eventId, occurredAt, sentAt }: Envelope,
+    payload: Event['payload'],
+    context: HandlerContext,
+  ) {
+    const tenant = tenantOf(context);
+    const candidate = check.message(tenant, create(EventSchema, { eventId, occurredAt, sentAt, payload }));
+    if (candidate.isRefused) throw refusal(candidate);
+    const { results, position } = await recordEvents(dependencies, tenant, [candidate], context.signal);
+    const result = results[0];
+    if (result === undefined) throw new Error('Nothing became of an event.');
+    if (result.outcome === 'conflict' || result.outcome === 'rejected') {
+      throw new DomainError(result.message, {
+        kind: 'already-exists',
+        reason: result.reason,
+        facts: { event_id: result.eventId, quarantine_id: result.quarantineId },
+      });
+    }
+    return { eventId: result.eventId, duplicate: result.outcome === 'duplicate', position };
+  }
+
+  return {
+    recordInteraction: (request, context) =>
+      recordOne(request, payload('interaction', request.interaction), context),
+    completeInteraction: (request, context) =>
+      recordOne(request, payload('completion', request.completion), context),
+    recordConversion: (request, context) =>
+      recordOne(request, payload('conversion', request.conversion), context),
+    recordRefund: (request, context) => recordOne(request, payload('refund', request.refund), context),
+    recordFeedback: (request, context) => recordOne(request, payload('feedback', request.feedback), context),
+    recordHandoff: (request, context) => recordOne(request, payload('handoff', request.handoff), context),
+    recordMember: (request, context) => recordOne(request, payload('member', request.member), context),
+    recordUser: (request, context) => recordOne(request, payload('user', request.user), context),
+    recordBotPerformanceMetric: (request, context) =>
+      recordOne(request, payload('botPerformanceMetric', request.botPerformanceMetric), context),
+    recordExposure: (request, context) => recordOne(request, payload('exposure', request.exposure), context),
+    recordEvents: ({ events }, context) => {
+      const tenant = tenantOf(context);
+      return recordMany(
+        dependencies,
+        events.map((event) => check.message(tenant, event)),
+        context,
+      );
+    },
+  };
+}
+
+/** Answers RecordEvents for requests that are not JSON: events are read as they came, one by one. */
+export function createRawRecording(
+  dependencies: RecordingRouteDependencies,
+): (router: ConnectRouter) => void {
+  return (router) => {
+    router.rpc(recordEventsRaw, (request, context) => {
+      const tenant = tenantOf(context);
+      return recordMany(
+        dependencies,
+        eventBytesOf(request).map((bytes) => dependencies.check.bytes(tenant, bytes)),
+        context,
+      );
+    });
+  };
+}
+
+async function recordMany(
+  dependencies: RecordingRouteDependencies,
+  candidates: readonly CandidateEvent[],
+  context: HandlerContext,
+) {
+  const { results, position } = await recordEvents(
+    dependencies,
+    tenantOf(context),
+    candidates,
+    context.signal,
+  );
+  return { results: results.map(toEventResult), position };
+}
+
+/** The payload of an event; without a value it stands for none, which the check refuses. */
+function payload<Case extends NonNullable<Event['payload']['case']>>(
+  name: Case,
+  value: Extract<Event['payload'], { case: Case }>['value'] | undefined,
+): Event['payload'] {
+  if (value === undefined) {
+    throw invalidArgument([{ field: name, description: 'is required' }]);
+  }
+  return { case: name, value } as Extract<Event['payload'], { case: Case }>;
+}
+
+function refusal({ reason, message, violations }: Extract<CandidateEvent, { isRefused: true }>): DomainError {
+  return new DomainError(message, { kind: 'invalid-argument', reason, violations });
+}

@@ -1,0 +1,32 @@
+import type { FieldViolation } from '@parley/errors';
+import type { EventKindNumber } from '@parley/event';
+import type { NewEvent } from '../event-log/event-log.ts';
+
+/** Why an event can't be accepted; stable words that producers act on. */
+export type RefusalReason =
+  'INVALID_FIELDS' | 'MALFORMED' | 'TOO_FAR_AHEAD' | 'KIND_NOT_ALLOWED' | 'EVENT_CONFLICT';
+
+/** An event that keeps all rules and may go into the log. */
+export interface CheckedEvent {
+  readonly isRefused: false;
+  /** The producer's id, or the one that was made for it. */
+  readonly eventId: string;
+  readonly event: NewEvent;
+}
+
+/** An event that breaks a rule, with all that is needed to tell its producer and to keep it in quarantine. */
+export interface RefusedEvent {
+  readonly isRefused: true;
+  /** Empty when it could not be read. */
+  readonly eventId: string;
+  /** Undefined when it could not be read. */
+  readonly kind: EventKindNumber | undefined;
+  readonly reason: RefusalReason;
+  readonly message: string;
+  readonly violations: readonly FieldViolation[];
+  /** The bytes that came. */
+  readonly body: Uint8Array;
+}
+
+/** What became of reading and checking one event. */
+export type CandidateEvent = CheckedEvent | RefusedEvent;

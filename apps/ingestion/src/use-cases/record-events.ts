@@ -1,0 +1,94 @@
+import type { PositionSealer, Tenant } from '@parley/access';
+import type { FieldViolation } from '@parley/errors';
+import type { Now } from '@parley/runtime';
+import type { AppendResult, EventLog } from '../event-log/event-log.ts';
+import type { NewQuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
+import type { CandidateEvent, CheckedEvent, RefusalReason } from './candidate-event.ts';
+
+export interface RecordingDependencies {
+  readonly log: EventLog;
+  readonly quarantine: QuarantineStore;
+  readonly positions: PositionSealer;
+  readonly now: Now;
+}
+
+/** What became of one event. */
+export type RecordingResult =
+  | { readonly outcome: 'accepted' | 'duplicate'; readonly eventId: string }
+  | {
+      readonly outcome: 'conflict' | 'rejected';
+      readonly eventId: string;
+      readonly reason: RefusalReason;
+      readonly message: string;
+      readonly violations: readonly FieldViolation[];
+      readonly quarantineId: string;
+    };
+
+export interface Recording {
+  /** In the order of the events. */
+  readonly results: readonly RecordingResult[];
+  /** Sealed; a read that waits for it includes all that was accepted. Empty when nothing was. */
+  readonly position: string;
+}
+
+/**
+ * Records what keeps all rules and puts the rest into quarantine. Safe to repeat: what was recorded before comes back
+ * as duplicate.
+ */
+export async function recordEvents(
+  { log, quarantine, positions, now }: RecordingDependencies,
+  tenant: Tenant,
+  candidates: readonly CandidateEvent[],
+  signal: AbortSignal,
+): Promise<Recording> {
+  const checked = candidates.filter((candidate) => !candidate.isRefused);
+  const appended =
+    checked.length === 0
+      ? []
+      : await log.append(
+          checked.map(({ event }) => event),
+          signal,
+        );
+  const appendedByEvent = new Map<CandidateEvent, AppendResult>();
+  checked.forEach((candidate, index) => {
+    const result = appended[index];
+    if (result === undefined) throw new Error('The log did not answer for every event.');
+    appendedByEvent.set(candidate, result);
+  });
+
+  const kept: NewQuarantinedEvent[] = [];
+  const results = candidates.map((candidate) => {
+    const result = appendedByEvent.get(candidate);
+    if (!candidate.isRefused && result !== undefined && result.outcome !== 'conflict') {
+      return { outcome: result.outcome, eventId: candidate.eventId };
+    }
+    const refused = candidate.isRefused ? candidate : conflictOf(candidate);
+    const index = kept.push(refused) - 1;
+    const { eventId, reason, message, violations } = refused;
+    const outcome = candidate.isRefused ? ('rejected' as const) : ('conflict' as const);
+    return { outcome, eventId, reason, message, violations, index };
+  });
+  const ids = await quarantine.keep(tenant, kept, now());
+
+  const offsets = appended.filter(({ outcome }) => outcome !== 'conflict').map(({ offset }) => offset);
+  const last = offsets.reduce((highest, offset) => (offset > highest ? offset : highest), 0n);
+  return {
+    results: results.map((result) => {
+      if (!('index' in result)) return result;
+      const { index, ...told } = result;
+      return { ...told, quarantineId: ids[index] ?? '' };
+    }),
+    position: last === 0n ? '' : positions.seal({ partition: tenant.partition, offset: last }),
+  };
+}
+
+function conflictOf({ eventId, event }: CheckedEvent) {
+  return {
+    eventId,
+    kind: event.kind,
+    reason: 'EVENT_CONFLICT' as const,
+    message: 'This id stands for an event with other content already; the first one stays.',
+    violations: [],
+    body: event.body,
+  };
+}
