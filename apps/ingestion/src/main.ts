@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import process from 'node:process';
+import { createHealthRegistry, startRpcServer } from '@parley/rpc';
+import { createLogger, loadConfig, runUntilSignal, systemNow } from '@parley/runtime';
+import type { Logger } from '@parley/runtime';
+import { configSchema, migrateConfigSchema, toProcessConfig } from './config.ts';
+import { migrateIngestion, service } from './migrate-ingestion.ts';
+import { createIngestionService } from './service.ts';
+
+const command = process.argv[2];
+switch (command) {
+  case undefined:
+    await serve();
+    break;
+  case 'migrate':
+    await migrate();
+    break;
+  default:
+    process.stderr.write(`Unknown command: ${command}. There is migrate, and nothing for serving.\n`);
+    process.exitCode = 2;
+}
+
+async function serve(): Promise<void> {
+  const { values, warnings } = loadConfig(configSchema, process.env, Object.keys(migrateConfigSchema.shape));
+  const config = toProcessConfig(values);
+  const logger = createLogger({ service, level: config.logLevel });
+  warn(logger, warnings);
+  await runUntilSignal({
+    logger,
+    start: async (closers) => {
+      const health = createHealthRegistry();
+      const ingestion = await createIngestionService(config, {
+        now: systemNow,
+        logger,
+        health,
+        holder: `${hostname()} ${process.pid} ${randomUUID()}`,
+        kill: () => process.kill(process.pid, 'SIGKILL'),
+      });
+      closers.push('service', () => ingestion.close());
+      const { routes, binaryRoutes, access, resolver } = ingestion;
+      const { host, port } = config;
+      const server = await startRpcServer({
+        host,
+        port,
+        routes,
+        binaryRoutes,
+        access,
+        resolver,
+        health,
+        logger,
+        now: systemNow,
+      });
+      closers.push('server', () => server.close());
+      logger.info({ url: server.url }, 'serving');
+    },
+  });
+}
+
+async function migrate(): Promise<void> {
+  const { values, warnings } = loadConfig(migrateConfigSchema, process.env, Object.keys(configSchema.shape));
+  const logger = createLogger({ service, level: values.PARLEY_LOG_LEVEL });
+  warn(logger, warnings);
+  await migrateIngestion({
+    adminUrl: values.PARLEY_ADMIN_DATABASE_URL,
+    databaseSecret: values.PARLEY_DATABASE_SECRET,
+    logger,
+    now: systemNow,
+  });
+  logger.info('migrated');
+}
+
+function warn(logger: Logger, warnings: readonly string[]): void {
+  for (const warning of warnings) logger.warn(warning);
+}

@@ -1,0 +1,164 @@
+import { createClient } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
+import type { DescService } from '@bufbuild/protobuf';
+import { serviceCredential } from '@parley/access';
+import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
+import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
+import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
+import type { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import type { Tenant } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import { openDatabase } from '@parley/database';
+import type { Database } from '@parley/database';
+import { createHealthRegistry, createTransportTo, startRpcServer } from '@parley/rpc';
+import type { ClientTransport } from '@parley/rpc';
+import { createLogger, systemNow } from '@parley/runtime';
+import type { Now } from '@parley/runtime';
+import { TEST_SECRET } from '@parley/testing';
+import type { TestCluster } from '@parley/testing';
+import { randomUUID } from 'node:crypto';
+import { onTestFinished } from 'vitest';
+import { migrateIngestion } from '../src/migrate-ingestion.ts';
+import { createIngestionService } from '../src/service.ts';
+
+export const logger = createLogger({ service: 'ingestion', level: 'fatal' });
+
+export const operatorKey = 'the-operator-key-of-these-tests-only';
+export const serviceSecret = 'a service secret of these tests';
+
+/** A tenant with a client of each service that acts by one of its keys. */
+export interface TestTenant {
+  readonly tenant: Tenant;
+  /** Of all scopes. */
+  readonly key: string;
+  readonly clients: Clients;
+}
+
+export interface Clients {
+  readonly ingestion: Client<typeof IngestionService>;
+  readonly tenants: Client<typeof TenantService>;
+  readonly quarantine: Client<typeof QuarantineService>;
+  readonly privacy: Client<typeof PrivacyService>;
+  readonly access: Client<typeof AccessService>;
+  readonly log: Client<typeof EventLogService>;
+}
+
+/** How a client calls. */
+export interface CallerOptions {
+  readonly tenant?: string;
+  readonly protocol?: 'grpc' | 'connect';
+  readonly useJson?: boolean;
+}
+
+/** The service on a port, over a database of its own. */
+export interface TestService {
+  readonly url: string;
+  /** As superuser, who sees all rows. */
+  readonly admin: Database;
+  readonly adminUrl: string;
+  as(credential: string, options?: CallerOptions): Clients;
+  readonly operator: Clients;
+  readonly service: Clients;
+  /** A new tenant. */
+  tenant(name?: string): Promise<TestTenant>;
+  /** Clients by a new key of these scopes. */
+  keyed(tenant: TestTenant, scopes: readonly Scope[]): Promise<Clients>;
+  /** What is verified of the read model: differences; and how far it is. */
+  readonly projections: Awaited<ReturnType<typeof createIngestionService>>['projections'];
+  /** Stops the server, then the service. */
+  close(): Promise<void>;
+}
+
+export interface TestServiceOptions {
+  readonly now?: Now;
+  /** When it is closed: after the test unless told; `afterAll` for one that the tests of a file share. */
+  readonly atEnd?: (close: () => Promise<void>) => void;
+}
+
+export async function startService(
+  cluster: TestCluster,
+  { now = systemNow, atEnd = onTestFinished }: TestServiceOptions = {},
+): Promise<TestService> {
+  const database = await cluster.database('ingestion service', ({ adminUrl }) =>
+    migrateIngestion({ adminUrl, databaseSecret: TEST_SECRET, logger, now: systemNow }),
+  );
+  const health = createHealthRegistry();
+  const ingestion = await createIngestionService(
+    {
+      databaseUrl: database.adminUrl,
+      databaseSecret: TEST_SECRET,
+      operatorKey,
+      serviceSecret,
+      failpoint: undefined,
+    },
+    { now, logger, health, holder: randomUUID(), kill: () => undefined },
+  );
+  const { routes, binaryRoutes, access, resolver, projections } = ingestion;
+  const server = await startRpcServer({
+    port: 0,
+    routes,
+    binaryRoutes,
+    access,
+    resolver,
+    health,
+    logger,
+    now: systemNow,
+  });
+  const admin = await openDatabase({
+    url: database.adminUrl,
+    service: 'ingestion',
+    poolSize: 2,
+    applicationName: 'test',
+    statementTimeoutMs: 30_000,
+    logger,
+  });
+  const transports: ClientTransport[] = [];
+  let closing: Promise<void> | undefined;
+  const close = () =>
+    (closing ??= (async () => {
+      await server.close(100);
+      await ingestion.close();
+    })());
+  atEnd(async () => {
+    for (const transport of transports) transport.close();
+    await close();
+    await admin.close();
+    await database.drop();
+  });
+
+  const as = (credential: string, options: CallerOptions = {}): Clients => {
+    const transport = createTransportTo({ baseUrl: server.url, credential, retry: false, ...options });
+    transports.push(transport);
+    const client = <Service extends DescService>(service: Service) => createClient(service, transport);
+    return {
+      ingestion: client(IngestionService),
+      tenants: client(TenantService),
+      quarantine: client(QuarantineService),
+      privacy: client(PrivacyService),
+      access: client(AccessService),
+      log: client(EventLogService),
+    };
+  };
+  const operator = as(operatorKey);
+  return {
+    url: server.url,
+    admin,
+    adminUrl: database.adminUrl,
+    as,
+    operator,
+    service: as(serviceCredential(serviceSecret, 'metrics')),
+    async tenant(name = `tenant-${randomUUID()}`) {
+      const { tenant, key } = await operator.tenants.createTenant({ name });
+      if (tenant === undefined) throw new Error('no tenant');
+      return { tenant, key, clients: as(key) };
+    },
+    async keyed({ clients }, scopes) {
+      const { key } = await clients.tenants.createApiKey({ scopes: [...scopes] });
+      return as(key);
+    },
+    projections,
+    close,
+  };
+}
