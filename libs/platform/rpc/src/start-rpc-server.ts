@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Code, ConnectError, type ConnectRouterOptions, type Interceptor } from '@connectrpc/connect';
 import type { DescMethod } from '@bufbuild/protobuf';
 import { createFailureLimiter, type CredentialResolver } from '@parley/access';
@@ -57,6 +58,8 @@ export interface RpcServer {
   readonly port: number;
   /** Connections that are open now. */
   connectionCount(): number;
+  /** Calls that were let in and have not ended. */
+  callsInFlight(): number;
   /** Bytes of requests that are held now. */
   bytesInFlight(): number;
   /**
@@ -166,10 +169,13 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     url: `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${onePort.port}`,
     port: onePort.port,
     connectionCount: () => onePort.connectionCount(),
+    callsInFlight: () => calls.taken,
     bytesInFlight: () => bytes.taken,
     close(drainMs = 5000) {
       closing ??= (async () => {
         health.shutDown();
+        // Who watches is told before the streams end.
+        await setImmediate();
         shutdown.abort(new ConnectError('The server is stopping.', Code.Unavailable));
         await onePort.close(drainMs);
       })();

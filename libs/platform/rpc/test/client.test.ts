@@ -7,7 +7,7 @@ import { DomainError } from '@parley/errors';
 import { withRequestContext } from '@parley/runtime';
 import { expect, onTestFinished, test } from 'vitest';
 import { createTransportTo, type Routes, type TransportOptions } from '../src/index.ts';
-import { interaction, startServer } from './harness.ts';
+import { answersOf, interaction, startServer } from './harness.ts';
 
 function clientOf(baseUrl: string, options: Partial<TransportOptions> = {}) {
   const transport = createTransportTo({ baseUrl, credential: 'key-ingest', ...options });
@@ -127,14 +127,17 @@ test.each(['grpc', 'connect'] as const)(
       client.recordInteraction({ interaction: { ...interaction.interaction, botId: 'listening' } }),
     ).rejects.toMatchObject({ code: Code.Unavailable });
 
-    const tail = createClient(
-      EventLogService,
-      createTransportTo({ baseUrl: url, credential: 'service', protocol, defaultTimeoutMs: 0 }),
-    ).tail({ partition: 1 });
-    const reading = (async () => {
-      for await (const _answer of tail) setTimeout(cut, 50);
-    })();
-    await expect(reading).rejects.toMatchObject({ code: Code.Unavailable });
+    const transport = createTransportTo({
+      baseUrl: url,
+      credential: 'service',
+      protocol,
+      defaultTimeoutMs: 0,
+    });
+    const answers = answersOf(createClient(EventLogService, transport).tail({ partition: 1 }));
+    await answers.next();
+    setTimeout(cut, 50);
+    await expect(answers.next()).rejects.toMatchObject({ code: Code.Unavailable });
+    transport.close();
   },
 );
 

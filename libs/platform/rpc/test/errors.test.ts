@@ -12,7 +12,7 @@ import {
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { expect, test } from 'vitest';
-import { interaction, startServer } from './harness.ts';
+import { answersOf, interaction, startServer } from './harness.ts';
 
 const headers = { authorization: 'Bearer key-ingest' };
 const protocols = [
@@ -91,9 +91,12 @@ test.each(protocols)(
   '%s: a fault in the middle of a stream ends it as INTERNAL',
   async (_name, transport) => {
     const { url, lines } = await startServer();
-    const answers = createClient(EventLogService, transport(url))
-      .tail({ partition: 4 }, { headers: { authorization: 'Bearer service' } })
-      [Symbol.asyncIterator]();
+    const answers = answersOf(
+      createClient(EventLogService, transport(url)).tail(
+        { partition: 4 },
+        { headers: { authorization: 'Bearer service' } },
+      ),
+    );
     await answers.next();
     const error = await errorOf(answers.next());
     expect(error.code).toBe(Code.Internal);

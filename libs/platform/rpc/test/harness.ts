@@ -142,7 +142,8 @@ export interface RawAnswer {
 
 /** An HTTP/2 connection of plain Node, for bytes that no client of gRPC would send. */
 export function openHttp2(url: string): ClientHttp2Session {
-  const session = connectHttp2(url);
+  // Or Node's client would refuse to hold what a test sends.
+  const session = connectHttp2(url, { maxSessionMemory: 1000 });
   session.on('error', () => undefined);
   onTestFinished(() => session.destroy());
   return session;
@@ -170,7 +171,7 @@ export async function answerOf(stream: ReturnType<ClientHttp2Session['request']>
   stream.on('trailers', (h) => (trailers = h));
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.on('error', () => undefined);
-  await once(stream, 'close');
+  await new Promise((resolve) => stream.once('close', resolve));
   return { headers, trailers, body: Buffer.concat(chunks), rstCode: stream.rstCode ?? 0 };
 }
 
@@ -203,4 +204,9 @@ export async function lifeOf(socket: Socket): Promise<number> {
   socket.resume();
   await once(socket, 'close');
   return performance.now() - before;
+}
+
+/** The answers of a stream one by one. */
+export function answersOf<Value>(stream: AsyncIterable<Value>): AsyncIterator<Value> {
+  return stream[Symbol.asyncIterator]();
 }
