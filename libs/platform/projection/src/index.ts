@@ -5,6 +5,7 @@ export type { ParkedEvent, ParkedEventKey } from './parked-events.ts';
 export type { ProjectionProgress, Reach } from './progress.ts';
 export type { FoldContext, Projection, ProjectionTable, ProjectionWatermark } from './projection.ts';
 export { projectionMigration } from './projection-migration.ts';
+export { projectionAccess, projectionRoutes } from './projection-routes.ts';
 export { createProjectionRuntime } from './projection-runtime.ts';
 export type { ParkedEventPage, ProjectionRuntime, ProjectionRuntimeOptions } from './projection-runtime.ts';
 export type { PartitionStatus, ProjectionStatus } from './projection-status.ts';

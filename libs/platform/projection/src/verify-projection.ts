@@ -64,7 +64,7 @@ export async function* verifyProjection(
   dependencies: VerificationDependencies,
   signal: AbortSignal,
 ): AsyncGenerator<VerificationStep, void, void> {
-  const { db, projection, heldLeases } = dependencies;
+  const { heldLeases } = dependencies;
   const running = await getRunning(dependencies);
   const shadow = await openShadow(dependencies, running);
   for (const lease of shadow.leases) heldLeases.add(lease);
