@@ -26,22 +26,38 @@ export const PROGRAM_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sb
 export async function chooseRunner(cluster: string): Promise<Runner> {
   if (platform() !== 'linux') return { user: undefined, command: (program, args) => [program, ...args] };
   const user = getuid?.() === 0 ? await serverUser(cluster) : undefined;
-  const privileges =
-    user === undefined
-      ? []
-      : [
-          `--reuid=${user.uid}`,
-          `--regid=${user.gid}`,
-          '--clear-groups',
-          '--inh-caps=-all,+dac_read_search',
-          '--ambient-caps=-all,+dac_read_search',
-          '--bounding-set=-all,+dac_read_search',
-          '--securebits=+no_setuid_fixup',
-        ];
+  const privileges = user === undefined ? [] : await handOverTo(user);
   return {
     user,
     command: (program, args) => ['setpriv', ...privileges, '--pdeathsig=INT', program, ...args],
   };
+}
+
+async function handOverTo({ uid, gid }: { uid: number; gid: number }): Promise<readonly string[]> {
+  const kept = await readingCapability();
+  const capabilities = kept === undefined ? '-all' : `-all,+${kept}`;
+  return [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    `--inh-caps=${capabilities}`,
+    `--ambient-caps=${capabilities}`,
+    `--bounding-set=${capabilities}`,
+    // Else the change of user would clear what is to be kept.
+    '--securebits=+no_setuid_fixup',
+  ];
+}
+
+/** The least capability of ours that reads past permissions. Containers give their root the second one only. */
+async function readingCapability(): Promise<string | undefined> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  const setOf = (name: string): bigint =>
+    BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? 0}`);
+  const available = setOf('CapEff') & setOf('CapBnd');
+  // Bits as in capabilities(7).
+  if ((available & 0b100n) !== 0n) return 'dac_read_search';
+  if ((available & 0b010n) !== 0n) return 'dac_override';
+  return undefined;
 }
 
 async function serverUser(cluster: string): Promise<{ uid: number; gid: number }> {

@@ -21,12 +21,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createLogger } from '@parley/runtime';
 import { Client } from 'pg';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { startPostgres } from '../src/index.ts';
 import type { PostgresOptions, PostgresServer } from '../src/index.ts';
 
 const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
-const hasDebian15 = existsSync(DEBIAN_15);
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
@@ -193,58 +192,77 @@ test('programs that are not there, and settings that it does not know, are refus
   });
 });
 
-// Root hands Postgres over to another user; an ordinary user (here `nobody`, who may read past permissions as the
-// programs may lie below a folder that only root can enter) runs it as itself.
-const users = isRoot ? ['root', 'an ordinary user'] : ['this user'];
-const versions = hasDebian15 ? [undefined, DEBIAN_15] : [undefined];
-
-describe.each(users)('started by a process of %s', (user) => {
-  test.each(versions)(
-    'it ends cleanly when that process is killed, and starts again (%s)',
-    async (binDir) => {
-      await chmod(join(dataDir, '..'), 0o700);
-      await mkdir(dataDir, { mode: 0o700 });
-      if (user === 'an ordinary user') {
-        await chown(join(dataDir, '..'), NOBODY, NOBODY);
-        await chown(dataDir, NOBODY, NOBODY);
-      }
-      const first = await startInProcess(user, binDir);
-      await ask(first.adminUrl, 'create table kept as select 42 as answer');
-      const pid = await postmasterPid();
-      first.kill();
-      await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
-      // A clean stop removes the lock file; a crash would leave it.
-      await expect(access(join(dataDir, 'cluster', 'postmaster.pid'))).rejects.toThrow('ENOENT');
-
-      const second = await startInProcess(user, binDir);
-      expect(await ask(second.adminUrl, 'select answer from kept')).toEqual([{ answer: 42 }]);
-      second.kill();
-      // At once, while the old server is still ending.
-      const third = await startInProcess(user, binDir);
-      expect(await ask(third.adminUrl, 'select answer from kept')).toEqual([{ answer: 42 }]);
-      await third.stop();
-    },
-  );
-});
-
-async function startInProcess(user: string, binDir: string | undefined) {
-  const script = [
-    fileURLToPath(new URL('parent.ts', import.meta.url)),
-    dataDir,
-    ...(binDir === undefined ? [] : [binDir]),
-  ];
-  const asNobody = [
+// Root hands Postgres over to another user, with the right to read past permissions, as the programs may lie below a
+// folder that only root can enter; the root of a container has fewer rights. An ordinary user (here `nobody`, with the
+// right to read this folder) runs it as itself.
+const users = isRoot
+  ? (['root', 'root in a container', 'an ordinary user'] as const)
+  : (['this user'] as const);
+const READ_ALL = '-all,+dac_read_search';
+const LIKE_A_CONTAINER =
+  '-all,+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+sys_chroot';
+const commands: Readonly<Record<(typeof users)[number], readonly string[]>> = {
+  root: [],
+  'this user': [],
+  'root in a container': ['setpriv', `--inh-caps=${LIKE_A_CONTAINER}`, `--bounding-set=${LIKE_A_CONTAINER}`],
+  'an ordinary user': [
+    'setpriv',
     `--reuid=${NOBODY}`,
     `--regid=${NOBODY}`,
     '--clear-groups',
-    '--inh-caps=-all,+dac_read_search',
-    '--ambient-caps=-all,+dac_read_search',
-    '--bounding-set=-all,+dac_read_search',
+    `--inh-caps=${READ_ALL}`,
+    `--ambient-caps=${READ_ALL}`,
+    `--bounding-set=${READ_ALL}`,
     '--securebits=+no_setuid_fixup',
+  ],
+};
+
+const cases: readonly {
+  readonly user: (typeof users)[number];
+  readonly name: string;
+  readonly binDir?: string;
+}[] = [
+  ...users.map((user) => ({ user, name: 'the embedded Postgres' })),
+  ...(existsSync(DEBIAN_15) ? [{ user: users[0], name: "Debian's Postgres 15", binDir: DEBIAN_15 }] : []),
+];
+
+test.each(cases)(
+  '$name, started by $user, ends cleanly when its parent is killed, and starts again',
+  { timeout: 90_000 },
+  async ({ user, binDir }) => {
+    await chmod(join(dataDir, '..'), 0o700);
+    await mkdir(dataDir, { mode: 0o700 });
+    if (user === 'an ordinary user') {
+      await chown(join(dataDir, '..'), NOBODY, NOBODY);
+      await chown(dataDir, NOBODY, NOBODY);
+    }
+    const first = await startInProcess(user, binDir);
+    await ask(first.adminUrl, 'create table kept as select 42 as answer');
+    const pid = await postmasterPid();
+    first.kill();
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+    // A clean stop removes the lock file; a crash would leave it.
+    await expect(access(join(dataDir, 'cluster', 'postmaster.pid'))).rejects.toThrow('ENOENT');
+
+    const second = await startInProcess(user, binDir);
+    expect(await ask(second.adminUrl, 'select answer from kept')).toEqual([{ answer: 42 }]);
+    second.kill();
+    // At once, while the old server is still ending.
+    const third = await startInProcess(user, binDir);
+    expect(await ask(third.adminUrl, 'select answer from kept')).toEqual([{ answer: 42 }]);
+    await third.stop();
+  },
+);
+
+async function startInProcess(user: (typeof users)[number], binDir: string | undefined) {
+  const script = fileURLToPath(new URL('parent.ts', import.meta.url));
+  const [command = '', ...args] = [
+    ...commands[user],
     process.execPath,
+    script,
+    dataDir,
+    ...(binDir === undefined ? [] : [binDir]),
   ];
-  const [command, args] =
-    user === 'an ordinary user' ? ['setpriv', [...asNobody, ...script]] : [process.execPath, script];
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/' });
   onTestFinished(() => void child.kill('SIGKILL'));
   const exited = once(child, 'exit');
