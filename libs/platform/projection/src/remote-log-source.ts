@@ -86,7 +86,7 @@ function toLogEvent(message: LogEventMessage): LogEvent {
     offset: logOffset,
     tenantId: uuidText(message.tenantId),
     // A kind that is newer than this code stays the number that it is; folds pass over what they don't know.
-    kind: message.kind as number as EventKindNumber,
+    kind: message.kind as EventKindNumber,
     eventKey: uuidText(message.eventKey),
     occurredAt: timestampDate(occurredAt),
     receivedAt: timestampDate(receivedAt),

@@ -24,7 +24,7 @@ function toMessage({ offset, body, ...event }: LogEvent) {
   return create(LogEventSchema, {
     logOffset: offset,
     tenantId: bytesOf(event.tenantId),
-    kind: event.kind as number,
+    kind: event.kind,
     eventKey: bytesOf(event.eventKey),
     occurredAt: timestampFromDate(event.occurredAt),
     receivedAt: timestampFromDate(event.receivedAt),
@@ -44,17 +44,7 @@ function logRoutes(log: LogSource): Routes {
         for await (const batch of log.tail({ partition, afterOffset, maxBatchSize, signal })) {
           yield {
             headOffset: batch.headOffset,
-            events: batch.events.map(
-              ({ offset, tenantId, kind, eventKey, occurredAt, receivedAt, body }) => ({
-                logOffset: offset,
-                tenantId: bytesOf(tenantId),
-                kind: kind as number,
-                eventKey: bytesOf(eventKey),
-                occurredAt: timestampFromDate(occurredAt),
-                receivedAt: timestampFromDate(receivedAt),
-                ...(body === undefined ? {} : { body }),
-              }),
-            ),
+            events: batch.events.map(toMessage),
           };
         }
       },
