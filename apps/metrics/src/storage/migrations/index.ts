@@ -1,0 +1,13 @@
+import type { NamedMigration } from '@parley/database';
+import { createMemberOrdinals } from './0001-create-member-ordinals.ts';
+import { createFacts } from './0002-create-facts.ts';
+import { createRollups } from './0003-create-rollups.ts';
+import { createProjections } from './0004-create-projections.ts';
+
+/** In the order in which they are applied. */
+export const migrations: readonly NamedMigration[] = [
+  createMemberOrdinals,
+  createFacts,
+  createRollups,
+  createProjections,
+];
