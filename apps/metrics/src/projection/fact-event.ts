@@ -1,0 +1,205 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
+import { eventKeyOf, eventKinds } from '@parley/event';
+import type { LogEvent } from '@parley/event';
+import type { FeedbackType, Outcome, Sentiment } from './facts.ts';
+
+interface Told {
+  readonly tenantId: string;
+  /** The event's key; a completion's and an enrichment's are their interaction's. */
+  readonly key: string;
+  readonly occurredAt: Date;
+  readonly receivedAt: Date;
+}
+
+/** What a completion says; an interaction may say it too. */
+export interface Response {
+  readonly hasResponse: boolean;
+  readonly responseTimeMs: number | null;
+  readonly hasError: boolean;
+}
+
+export interface InteractionEvent extends Told, Response {
+  readonly kind: 'interaction';
+  readonly botId: string;
+  readonly groupId: string;
+  readonly memberId: string;
+  readonly conversationId: string;
+  readonly channel: string;
+  readonly intent: string;
+  readonly sentiment: Sentiment;
+}
+export interface CompletionEvent extends Told, Response {
+  readonly kind: 'completion';
+}
+export interface EnrichmentEvent extends Told {
+  readonly kind: 'enrichment';
+  readonly intent: string;
+  readonly sentiment: Sentiment;
+}
+export interface ConversionEvent extends Told {
+  readonly kind: 'conversion';
+  readonly interactionKey: string;
+  readonly botId: string;
+  readonly groupId: string;
+  readonly intent: string;
+  readonly outcome: Outcome;
+  readonly valueMinorUnits: bigint;
+  readonly currencyCode: string;
+}
+export interface FeedbackEvent extends Told {
+  readonly kind: 'feedback';
+  readonly interactionKey: string | null;
+  readonly botId: string;
+  readonly groupId: string;
+  readonly type: FeedbackType;
+  readonly ratingMicros: number | null;
+  readonly scaleMaxMicros: number;
+}
+export interface MemberEvent extends Told {
+  readonly kind: 'member';
+  readonly memberId: string;
+  readonly userId: string;
+}
+export interface UserEvent extends Told {
+  readonly kind: 'user';
+  readonly userId: string;
+}
+
+/** An event that changes a KPI, with what of it does. */
+export type FactEvent =
+  | InteractionEvent
+  | CompletionEvent
+  | EnrichmentEvent
+  | ConversionEvent
+  | FeedbackEvent
+  | MemberEvent
+  | UserEvent;
+
+const sentiments: readonly Sentiment[] = [0, 1, 2, 3];
+const outcomes: readonly Outcome[] = [1, 2, 3, 4];
+const feedbackTypes: readonly FeedbackType[] = [1, 2, 3, 4];
+
+/** The highest rating of a scale that is not said, by type. */
+const usualScaleMax: Readonly<Record<FeedbackType, number>> = { 1: 5, 2: 10, 3: 7, 4: 1 };
+
+/**
+ * Reads what counts; undefined for an event that changes no KPI, be it of such a kind, erased or expired.
+ * Throws when the bytes are no event, or one of another kind than the log says.
+ */
+export function parseFactEvent(event: LogEvent): FactEvent | undefined {
+  if (event.body === undefined || !counts.has(event.kind)) return undefined;
+  const { payload } = fromBinary(EventSchema, event.body, { readUnknownFields: false });
+  const told = {
+    tenantId: event.tenantId,
+    key: event.eventKey,
+    occurredAt: event.occurredAt,
+    receivedAt: event.receivedAt,
+  };
+  if (payload.case === undefined || eventKinds[snakeCase(payload.case)] !== event.kind) {
+    throw new Error(
+      `Event ${event.offset} is of kind ${event.kind}, its body says ${payload.case ?? 'nothing'}.`,
+    );
+  }
+  return parsePayload(told, payload);
+}
+
+const counts: ReadonlySet<number> = new Set([
+  eventKinds.interaction,
+  eventKinds.completion,
+  eventKinds.conversion,
+  eventKinds.feedback,
+  eventKinds.member,
+  eventKinds.user,
+  eventKinds.enrichment,
+]);
+
+function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefined {
+  switch (payload.case) {
+    case 'interaction': {
+      const { botId, groupId, memberId, conversationId, channel, intent, sentiment } = payload.value;
+      return {
+        ...told,
+        ...parseResponse(payload.value),
+        kind: 'interaction',
+        botId,
+        groupId,
+        memberId,
+        conversationId,
+        channel,
+        intent,
+        sentiment: parseNumber(sentiment, sentiments),
+      };
+    }
+    case 'completion':
+      return { ...told, ...parseResponse(payload.value), kind: 'completion' };
+    case 'enrichment': {
+      const { interactionId, intent, sentiment } = payload.value;
+      return {
+        ...told,
+        key: eventKeyOf(interactionId),
+        kind: 'enrichment',
+        intent,
+        sentiment: parseNumber(sentiment, sentiments),
+      };
+    }
+    case 'conversion': {
+      const { interactionId, botId, groupId, intent, outcome, value } = payload.value;
+      return {
+        ...told,
+        kind: 'conversion',
+        interactionKey: eventKeyOf(interactionId),
+        botId,
+        groupId,
+        intent,
+        outcome: parseNumber(outcome, outcomes),
+        valueMinorUnits: value?.minorUnits ?? 0n,
+        currencyCode: value?.currencyCode ?? '',
+      };
+    }
+    case 'feedback': {
+      const { interactionId, botId, groupId, rating, scaleMax } = payload.value;
+      // Not said is taken as CSAT.
+      const type = payload.value.type === 0 ? 1 : parseNumber(payload.value.type, feedbackTypes);
+      return {
+        ...told,
+        kind: 'feedback',
+        interactionKey: interactionId === '' ? null : eventKeyOf(interactionId),
+        botId,
+        groupId,
+        type,
+        ratingMicros: rating === undefined ? null : Math.round(rating * 1_000_000),
+        scaleMaxMicros: Math.round((scaleMax ?? usualScaleMax[type]) * 1_000_000),
+      };
+    }
+    case 'member':
+      return { ...told, kind: 'member', memberId: payload.value.memberId, userId: payload.value.userId };
+    case 'user':
+      return { ...told, kind: 'user', userId: payload.value.userId };
+    default:
+      return undefined;
+  }
+}
+
+function parseNumber<Value extends number>(number: number, values: readonly Value[]): Value {
+  const value = values.find((known) => known === number);
+  if (value === undefined) throw new Error(`${number} is none of ${values.join(', ')}.`);
+  return value;
+}
+
+function parseResponse(said: {
+  readonly responseText: string;
+  readonly responseTimeMs?: bigint | undefined;
+  readonly errorCode: string;
+}): Response {
+  return {
+    hasResponse: said.responseText !== '',
+    responseTimeMs: said.responseTimeMs === undefined ? null : Number(said.responseTimeMs),
+    hasError: said.errorCode !== '',
+  };
+}
+
+function snakeCase(name: NonNullable<Event['payload']['case']>) {
+  return name === 'botPerformanceMetric' ? 'bot_performance_metric' : name;
+}

@@ -1,0 +1,164 @@
+import type {
+  CompletionEvent,
+  ConversionEvent,
+  EnrichmentEvent,
+  FeedbackEvent,
+  InteractionEvent,
+  MemberEvent,
+} from './fact-event.ts';
+import type { ConversionFact, FeedbackFact, InteractionFact, MemberFact } from './facts.ts';
+import { unknown } from './facts.ts';
+
+/** Takes in the interaction itself, whatever of it came before. */
+export function withInteraction(
+  fact: InteractionFact | undefined,
+  event: InteractionEvent,
+  memberOrdinal: number | null,
+): InteractionFact {
+  if (fact !== undefined && fact.occurredAt !== null) return fact;
+  const before = fact ?? nothingYet(event.tenantId, event.key);
+  return {
+    ...before,
+    occurredAt: event.occurredAt,
+    botId: event.botId,
+    groupId: event.groupId,
+    conversationId: event.conversationId,
+    channel: event.channel,
+    memberOrdinal,
+    intent: event.intent === '' ? before.intent : event.intent,
+    sentiment: event.sentiment === 0 ? before.sentiment : event.sentiment,
+    intentGiven: event.intent !== '',
+    sentimentGiven: event.sentiment !== 0,
+    hasResponse: before.hasResponse || event.hasResponse,
+    responseTimeMs: before.responseTimeMs ?? event.responseTimeMs,
+    hasError: before.hasError || event.hasError,
+  };
+}
+
+/** Takes in a completion: what it says wins over what the interaction said itself; the first one stays. */
+export function withCompletion(fact: InteractionFact | undefined, event: CompletionEvent): InteractionFact {
+  const before = fact ?? nothingYet(event.tenantId, event.key);
+  if (before.completed) return before;
+  return {
+    ...before,
+    hasResponse: event.hasResponse || before.hasResponse,
+    responseTimeMs: event.responseTimeMs ?? before.responseTimeMs,
+    hasError: event.hasError || before.hasError,
+    completed: true,
+  };
+}
+
+/** Takes in what a model read: it fills in what the producer did not say; the last one stays. */
+export function withEnrichment(fact: InteractionFact | undefined, event: EnrichmentEvent): InteractionFact {
+  const before = fact ?? nothingYet(event.tenantId, event.key);
+  const intent = before.intentGiven || event.intent === '' ? before.intent : event.intent;
+  const sentiment = before.sentimentGiven || event.sentiment === 0 ? before.sentiment : event.sentiment;
+  if (fact !== undefined && intent === fact.intent && sentiment === fact.sentiment) return fact;
+  return { ...before, intent, sentiment };
+}
+
+/** What a conversion counts as, given what is known of its interaction. */
+export function toConversionFact(
+  event: ConversionEvent,
+  interaction: InteractionFact | undefined,
+): ConversionFact {
+  return linkConversion(
+    {
+      tenantId: event.tenantId,
+      conversionKey: event.key,
+      interactionKey: event.interactionKey,
+      occurredAt: event.occurredAt,
+      ownBotId: event.botId,
+      ownGroupId: event.groupId,
+      ownIntent: event.intent,
+      botId: unknown,
+      groupId: unknown,
+      intent: unknown,
+      outcome: event.outcome,
+      valueMinorUnits: event.valueMinorUnits,
+      currencyCode: event.currencyCode,
+    },
+    interaction,
+  );
+}
+
+/** The conversion with the dimensions that it has by what is known of its interaction. */
+export function linkConversion(
+  fact: ConversionFact,
+  interaction: InteractionFact | undefined,
+): ConversionFact {
+  const link = comeAbout(interaction);
+  const botId = fact.ownBotId || (link?.botId ?? unknown);
+  const groupId = fact.ownGroupId || (link?.groupId ?? unknown);
+  const intent = fact.ownIntent || (link?.intent ?? unknown);
+  if (botId === fact.botId && groupId === fact.groupId && intent === fact.intent) return fact;
+  return { ...fact, botId, groupId, intent };
+}
+
+/** What a rating counts as, given what is known of its interaction. */
+export function toFeedbackFact(event: FeedbackEvent, interaction: InteractionFact | undefined): FeedbackFact {
+  return linkFeedback(
+    {
+      tenantId: event.tenantId,
+      feedbackKey: event.key,
+      interactionKey: event.interactionKey,
+      occurredAt: event.occurredAt,
+      ownBotId: event.botId,
+      ownGroupId: event.groupId,
+      botId: unknown,
+      groupId: unknown,
+      type: event.type,
+      ratingMicros: event.ratingMicros,
+      scaleMaxMicros: event.scaleMaxMicros,
+    },
+    interaction,
+  );
+}
+
+/** The rating with the dimensions that it has by what is known of its interaction. */
+export function linkFeedback(fact: FeedbackFact, interaction: InteractionFact | undefined): FeedbackFact {
+  const link = comeAbout(interaction);
+  const botId = fact.ownBotId || (link?.botId ?? unknown);
+  const groupId = fact.ownGroupId || (link?.groupId ?? unknown);
+  return botId === fact.botId && groupId === fact.groupId ? fact : { ...fact, botId, groupId };
+}
+
+/** The record that occurred last; of two at the same time the one with the higher key. */
+export function laterMember(
+  fact: MemberFact | undefined,
+  event: MemberEvent,
+  memberOrdinal: number,
+): MemberFact {
+  const isLater =
+    fact === undefined ||
+    event.occurredAt > fact.occurredAt ||
+    (event.occurredAt.getTime() === fact.occurredAt.getTime() && event.key > fact.eventKey);
+  if (!isLater) return fact;
+  const { tenantId, userId, occurredAt, key } = event;
+  return { tenantId, memberOrdinal, userId, occurredAt, eventKey: key };
+}
+
+function comeAbout(interaction: InteractionFact | undefined): InteractionFact | undefined {
+  return interaction === undefined || interaction.occurredAt === null ? undefined : interaction;
+}
+
+function nothingYet(tenantId: string, interactionKey: string): InteractionFact {
+  return {
+    tenantId,
+    interactionKey,
+    occurredAt: null,
+    botId: '',
+    groupId: '',
+    conversationId: '',
+    channel: '',
+    memberOrdinal: null,
+    intent: '',
+    sentiment: 0,
+    intentGiven: false,
+    sentimentGiven: false,
+    hasResponse: false,
+    responseTimeMs: null,
+    hasError: false,
+    completed: false,
+  };
+}

@@ -1,0 +1,63 @@
+import type { ConversionFact, FeedbackFact, InteractionFact } from '../projection/facts.ts';
+import type { FactMapping } from './fact-store.ts';
+
+export const interactionMapping: FactMapping<InteractionFact> = {
+  table: 'interaction_facts',
+  key: 'interaction_key',
+  columns: [
+    ['tenant_id', 'uuid', 'tenantId'],
+    ['interaction_key', 'uuid', 'interactionKey'],
+    ['occurred_at', 'timestamptz', 'occurredAt'],
+    ['bot_id', 'text', 'botId'],
+    ['group_id', 'text', 'groupId'],
+    ['conversation_id', 'text', 'conversationId'],
+    ['channel', 'text', 'channel'],
+    ['member_ordinal', 'int4', 'memberOrdinal'],
+    ['intent', 'text', 'intent'],
+    ['sentiment', 'int2', 'sentiment'],
+    ['intent_given', 'bool', 'intentGiven'],
+    ['sentiment_given', 'bool', 'sentimentGiven'],
+    ['has_response', 'bool', 'hasResponse'],
+    ['response_time_ms', 'int4', 'responseTimeMs'],
+    ['has_error', 'bool', 'hasError'],
+    ['completed', 'bool', 'completed'],
+  ],
+};
+
+export const conversionMapping: FactMapping<ConversionFact> = {
+  table: 'conversion_facts',
+  key: 'conversion_key',
+  columns: [
+    ['tenant_id', 'uuid', 'tenantId'],
+    ['conversion_key', 'uuid', 'conversionKey'],
+    ['interaction_key', 'uuid', 'interactionKey'],
+    ['occurred_at', 'timestamptz', 'occurredAt'],
+    ['own_bot_id', 'text', 'ownBotId'],
+    ['own_group_id', 'text', 'ownGroupId'],
+    ['own_intent', 'text', 'ownIntent'],
+    ['bot_id', 'text', 'botId'],
+    ['group_id', 'text', 'groupId'],
+    ['intent', 'text', 'intent'],
+    ['outcome', 'int2', 'outcome'],
+    ['value_minor_units', 'int8', 'valueMinorUnits'],
+    ['currency_code', 'text', 'currencyCode'],
+  ],
+};
+
+export const feedbackMapping: FactMapping<FeedbackFact> = {
+  table: 'feedback_facts',
+  key: 'feedback_key',
+  columns: [
+    ['tenant_id', 'uuid', 'tenantId'],
+    ['feedback_key', 'uuid', 'feedbackKey'],
+    ['interaction_key', 'uuid', 'interactionKey'],
+    ['occurred_at', 'timestamptz', 'occurredAt'],
+    ['own_bot_id', 'text', 'ownBotId'],
+    ['own_group_id', 'text', 'ownGroupId'],
+    ['bot_id', 'text', 'botId'],
+    ['group_id', 'text', 'groupId'],
+    ['type', 'int2', 'type'],
+    ['rating_micros', 'int4', 'ratingMicros'],
+    ['scale_max_micros', 'int4', 'scaleMaxMicros'],
+  ],
+};

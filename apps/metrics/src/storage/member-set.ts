@@ -1,0 +1,41 @@
+import { RoaringBitmap32 } from 'roaring-wasm';
+
+/**
+ * Members as a Roaring bitmap in the portable format. The same members are always the same bytes, so that sets can be
+ * compared without reading them. Bitmaps live outside the garbage collector: none leaves this file.
+ */
+export type MemberSet = Uint8Array;
+
+/** The set with these members too; undefined when they were in it already. */
+export function addMembers(set: MemberSet | undefined, ordinals: Iterable<number>): MemberSet | undefined {
+  const bitmap = set === undefined ? new RoaringBitmap32() : RoaringBitmap32.deserialize('portable', set);
+  try {
+    const before = bitmap.size;
+    bitmap.addMany(ordinals);
+    if (set !== undefined && bitmap.size === before) return undefined;
+    // Runs wherever they are the shortest form: what the bytes are does not depend on how the set came about.
+    bitmap.runOptimize();
+    return bitmap.serialize('portable');
+  } finally {
+    bitmap.dispose();
+  }
+}
+
+/** Everybody who is in one of the sets or among the ordinals, each once, in ascending order. */
+export function uniteMembers(sets: readonly MemberSet[], ordinals: readonly number[]): Uint32Array {
+  const union = new RoaringBitmap32();
+  try {
+    for (const set of sets) {
+      const bitmap = RoaringBitmap32.deserialize('portable', set);
+      try {
+        union.orInPlace(bitmap);
+      } finally {
+        bitmap.dispose();
+      }
+    }
+    union.addMany(ordinals);
+    return union.toUint32Array();
+  } finally {
+    union.dispose();
+  }
+}

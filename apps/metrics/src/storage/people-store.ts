@@ -1,0 +1,60 @@
+import type { MemberFact, UserFact } from '../projection/facts.ts';
+import type { RowScope } from './fact-store.ts';
+
+/** Leans on the primary key of member_facts. The record that occurred last stays, of two at once the higher key. */
+const saveMembersSql = {
+  name: 'save-member-facts',
+  text: `
+    insert into member_facts as m
+      (partition, tenant_id, generation, member_ordinal, user_id, occurred_at, event_key)
+    select $1, tenant_id, $2, member_ordinal, user_id, occurred_at, event_key
+      from unnest($3::uuid[], $4::integer[], $5::text[], $6::timestamptz[], $7::uuid[])
+        as told (tenant_id, member_ordinal, user_id, occurred_at, event_key)
+    on conflict (partition, tenant_id, generation, member_ordinal)
+    do update set user_id = excluded.user_id, occurred_at = excluded.occurred_at, event_key = excluded.event_key
+     where (excluded.occurred_at, excluded.event_key) > (m.occurred_at, m.event_key)`,
+};
+
+/** Keeps these records where they are later than those stored. Each member may be given once. */
+export async function saveMembers(
+  { tx, partition, generation }: RowScope,
+  members: readonly MemberFact[],
+): Promise<void> {
+  if (members.length === 0) return;
+  await tx.query(saveMembersSql, [
+    partition,
+    generation,
+    members.map(({ tenantId }) => tenantId),
+    members.map(({ memberOrdinal }) => memberOrdinal),
+    members.map(({ userId }) => userId),
+    members.map(({ occurredAt }) => occurredAt),
+    members.map(({ eventKey }) => eventKey),
+  ]);
+}
+
+/** Leans on the primary key of user_facts. */
+const saveUsersSql = {
+  name: 'save-user-facts',
+  text: `
+    insert into user_facts as u (partition, tenant_id, generation, user_id, first_occurred_at)
+    select $1, tenant_id, $2, user_id, first_occurred_at
+      from unnest($3::uuid[], $4::text[], $5::timestamptz[]) as told (tenant_id, user_id, first_occurred_at)
+    on conflict (partition, tenant_id, generation, user_id)
+    do update set first_occurred_at = excluded.first_occurred_at
+     where excluded.first_occurred_at < u.first_occurred_at`,
+};
+
+/** Keeps these records where they are earlier than those stored. Each user may be given once. */
+export async function saveUsers(
+  { tx, partition, generation }: RowScope,
+  users: readonly UserFact[],
+): Promise<void> {
+  if (users.length === 0) return;
+  await tx.query(saveUsersSql, [
+    partition,
+    generation,
+    users.map(({ tenantId }) => tenantId),
+    users.map(({ userId }) => userId),
+    users.map(({ firstOccurredAt }) => firstOccurredAt),
+  ]);
+}

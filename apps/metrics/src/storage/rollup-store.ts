@@ -1,0 +1,35 @@
+import { kpiCounters } from '@parley/kpi';
+import type { StateCell } from '../projection/cell.ts';
+import type { RowScope } from './fact-store.ts';
+import { columnOf } from './kpi-columns.ts';
+import { bucketColumns } from './member-set-store.ts';
+
+const columns = kpiCounters.map(columnOf);
+const arrays = columns.map((_, index) => `$${index + 9}::bigint[]`).join(', ');
+
+/** Leans on the primary key of kpi_rollups. */
+const addSql = {
+  name: 'add-to-kpi-rollups',
+  text: `
+    insert into kpi_rollups as r
+      (partition, tenant_id, generation, cube, level, bucket_start, bot_id, known_on, ${columns.join(', ')})
+    select $1, tenant_id, $2, cube, level, bucket_start, bot_id, known_on, ${columns.join(', ')}
+      from unnest($3::uuid[], $4::smallint[], $5::smallint[], $6::timestamptz[], $7::text[], $8::date[], ${arrays})
+        as added (tenant_id, cube, level, bucket_start, bot_id, known_on, ${columns.join(', ')})
+    on conflict (partition, tenant_id, generation, cube, level, bucket_start, bot_id, known_on)
+    do update set ${columns.map((column) => `${column} = r.${column} + excluded.${column}`).join(', ')}`,
+};
+
+/** Adds to what the buckets hold. Each bucket may be given once. */
+export async function addToRollups(
+  { tx, partition, generation }: RowScope,
+  cells: readonly StateCell[],
+): Promise<void> {
+  if (cells.length === 0) return;
+  await tx.query(addSql, [
+    partition,
+    generation,
+    ...bucketColumns(cells),
+    ...kpiCounters.map((counter) => cells.map(({ state }) => state[counter])),
+  ]);
+}

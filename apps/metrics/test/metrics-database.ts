@@ -1,0 +1,77 @@
+import { openDatabase } from '@parley/database';
+import type { Database } from '@parley/database';
+import type { LogEvent } from '@parley/event';
+import { cutWindow } from '@parley/calendar';
+import type { DistinctCounts, KpiState } from '@parley/kpi';
+import { createLogger } from '@parley/runtime';
+import { prepareService } from '@parley/testing';
+import type { TestCluster } from '@parley/testing';
+import { onTestFinished } from 'vitest';
+import { kpiProjection } from '../src/projection/kpi-projection.ts';
+import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
+import { readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { migrations } from '../src/storage/migrations/index.ts';
+import { tenantA } from './events.ts';
+
+export const prepareMetrics = prepareService({ service: 'metrics', migrations });
+export const logger = createLogger({ service: 'metrics-test', level: 'fatal' });
+
+export interface Scope {
+  readonly tenantId?: string;
+  readonly generation?: number;
+  readonly botId?: string;
+  readonly groupId?: string;
+}
+
+/** The rows of a projection without the runtime: what is folded, and what is read from it. */
+export interface MetricsRows {
+  readonly adminUrl: string;
+  readonly worker: Database;
+  readonly app: Database;
+  /** Folds as one batch. */
+  fold(events: readonly LogEvent[], generation?: number): Promise<void>;
+  state(start: Date, end: Date, scope?: Scope): Promise<KpiState>;
+  people(start: Date, end: Date, scope?: Scope): Promise<DistinctCounts>;
+}
+
+/** Where the tests' tenants are. */
+export const partition = 3;
+
+/** A migrated database of its own, closed when the test ends. */
+export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows> {
+  const database = await cluster.database('metrics', prepareMetrics);
+  const open = (role: string): Promise<Database> =>
+    openDatabase({
+      url: database.urlFor(role),
+      service: 'metrics',
+      poolSize: 4,
+      applicationName: `test ${role}`,
+      statementTimeoutMs: 20_000,
+      logger,
+    });
+  const worker = await open('metrics_worker');
+  const app = await open('metrics_app');
+  onTestFinished(async () => {
+    await worker.close();
+    await app.close();
+  });
+  const read = <T>(
+    { tenantId = tenantA, generation = 1, botId = '', groupId = '' }: Scope,
+    answer: (
+      scope: Required<Scope> & { partition: number },
+      tx: Parameters<typeof readKpiState>[0],
+    ) => Promise<T>,
+  ): Promise<T> =>
+    app.withTenant(tenantId, (tx) => answer({ partition, tenantId, generation, botId, groupId }, tx));
+  return {
+    adminUrl: database.adminUrl,
+    worker,
+    app,
+    fold: (events, generation = 1) =>
+      worker.transaction((tx) => kpiProjection.fold({ tx, partition, generation }, events)),
+    state: (start, end, scope = {}) =>
+      read(scope, (full, tx) => readKpiState(tx, full, { start, end, cut: cutWindow(start, end) })),
+    people: (start, end, scope = {}) =>
+      read(scope, (full, tx) => readDistinctCounts(tx, full, { start, end, cut: cutWindow(start, end) })),
+  };
+}
