@@ -1,0 +1,167 @@
+import { cutWindow } from '@parley/calendar';
+import { openDatabase } from '@parley/database';
+import type { Transaction } from '@parley/database';
+import { testCluster } from '@parley/testing';
+import { expect, test } from 'vitest';
+import { kpiProjection } from '../src/projection/kpi-projection.ts';
+import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
+import { readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { event, inOrder, tenantA } from './events.ts';
+import type { NewEvent } from './events.ts';
+import { logger, openMetricsRows, partition } from './metrics-database.ts';
+
+const cluster = await testCluster();
+
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly Plans?: readonly Plan[];
+}
+/** One access to a table. */
+interface Access {
+  readonly table: string;
+  readonly by: string;
+  readonly rows: number;
+}
+
+/** A transaction that notes how each statement reaches its tables. */
+function watched(tx: Transaction, accesses: Access[]): Transaction {
+  return {
+    client: tx.client,
+    query: async (statement, parameters) => {
+      const text = typeof statement === 'string' ? statement : statement.text;
+      // Writes are not run twice.
+      if (/^\s*select/.test(text)) {
+        const { rows } = await tx.query<{ 'QUERY PLAN': readonly [{ Plan: Plan }] }>(
+          `explain (analyze, format json) ${text}`,
+          parameters,
+        );
+        for (const row of rows) collect(row['QUERY PLAN'][0].Plan, accesses);
+      }
+      return tx.query(statement, parameters);
+    },
+  };
+}
+
+function collect(plan: Plan, accesses: Access[]): void {
+  const table = plan['Relation Name'];
+  const rows = Math.round(plan['Actual Rows'] * plan['Actual Loops']);
+  if (table !== undefined) accesses.push({ table, by: plan['Index Name'] ?? plan['Node Type'], rows });
+  // Below a bitmap scan of the table stands that of the index.
+  if (plan['Node Type'] === 'Bitmap Index Scan')
+    accesses.push({ table: '', by: plan['Index Name'] ?? '', rows });
+  for (const part of plan.Plans ?? []) collect(part, accesses);
+}
+
+const days = 60;
+const first = Date.parse('2026-01-01T00:00:00Z');
+const start = new Date('2026-01-11T07:20:00.123Z');
+const end = new Date('2026-02-10T07:50:00.123Z');
+
+function traffic(count: number, run: string): NewEvent[] {
+  return Array.from({ length: count }, (_, n) => {
+    const told = { id: `${run} ${n}`, at: new Date(first + Math.floor((n / count) * days * 86_400_000)) };
+    const interactionId = `${run} ${n - (n % 10)}`;
+    if (n % 10 === 8) return event({ case: 'feedback', value: { interactionId, rating: 4 } }, told);
+    if (n % 10 === 9) return event({ case: 'conversion', value: { interactionId, outcome: 1 } }, told);
+    const value = { botId: `bot-${n % 20}`, groupId: `group-${n % 50}`, memberId: `m${n % 700}` };
+    return event({ case: 'interaction', value }, told);
+  });
+}
+
+test(
+  'a question of 30 days reads its buckets by index and the facts of its edges, whether the planner knows the tables or not',
+  { timeout: 120_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    const log = inOrder(traffic(30_000, 'first'));
+    for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
+
+    const window = { start, end, cut: cutWindow(start, end) };
+    const ask = async (
+      read: typeof readKpiState | typeof readDistinctCounts,
+      botId: string,
+      groupId = '',
+    ) => {
+      const accesses: Access[] = [];
+      await metrics.app.withTenant<unknown>(tenantA, (tx) =>
+        read(watched(tx, accesses), { partition, tenantId: tenantA, generation: 1, botId, groupId }, window),
+      );
+      return accesses;
+    };
+    const rowsBy = (accesses: readonly Access[], index: string): number =>
+      accesses.filter(({ by }) => by === index).reduce((sum, { rows }) => sum + rows, 0);
+
+    for (const isAnalyzed of [false, true]) {
+      if (isAnalyzed) await analyze(metrics.adminUrl);
+      for (const botId of ['', 'bot-3']) {
+        const state = await ask(readKpiState, botId);
+        expect(new Set(state.map(({ by }) => by))).toEqual(
+          new Set([
+            'kpi_rollups_pkey',
+            'interaction_facts_by_time',
+            'conversion_facts_by_time',
+            'feedback_facts_by_time',
+          ]),
+        );
+        const cells = rowsBy(state, 'kpi_rollups_pkey');
+        expect(cells).toBeGreaterThanOrEqual(29);
+        expect(cells).toBeLessThanOrEqual(100);
+        // A quarter hour of 500 events a day.
+        expect(rowsBy(state, 'interaction_facts_by_time')).toBeLessThan(20);
+
+        const distinct = await ask(readDistinctCounts, botId);
+        expect(distinct.filter(({ table }) => table === 'member_sets').map(({ by }) => by)).toEqual([
+          'member_sets_pkey',
+        ]);
+        expect(rowsBy(distinct, 'member_sets_pkey')).toBeLessThanOrEqual(100);
+        expect(rowsBy(distinct, 'interaction_facts_by_time')).toBeLessThan(60);
+      }
+      const ofGroup = await ask(readKpiState, '', 'group-3');
+      expect(new Set(ofGroup.map(({ by }) => by))).toEqual(
+        new Set(['interaction_facts_by_group', 'conversion_facts_by_group', 'feedback_facts_by_group']),
+      );
+    }
+  },
+);
+
+test('a batch finds the facts that it touches by their keys', { timeout: 120_000 }, async () => {
+  const metrics = await openMetricsRows(cluster);
+  const log = inOrder(traffic(15_000, 'first'));
+  for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
+
+  const accesses: Access[] = [];
+  await metrics.worker.transaction((tx) =>
+    kpiProjection.fold(
+      { tx: watched(tx, accesses), partition, generation: 1 },
+      inOrder(traffic(5_000, 'second')),
+    ),
+  );
+  expect(new Set(accesses.map(({ by }) => by))).toEqual(
+    new Set([
+      'member_ordinals_pkey',
+      'interaction_facts_pkey',
+      'conversion_facts_pkey',
+      'conversion_facts_by_interaction',
+      'feedback_facts_pkey',
+      'feedback_facts_by_interaction',
+      'member_sets_pkey',
+    ]),
+  );
+});
+
+async function analyze(adminUrl: string): Promise<void> {
+  const admin = await openDatabase({
+    url: adminUrl,
+    service: 'metrics',
+    poolSize: 1,
+    applicationName: 'test analyze',
+    statementTimeoutMs: 60_000,
+    logger,
+  });
+  await admin.query('analyze');
+  await admin.close();
+}

@@ -1,0 +1,390 @@
+import { randomUUID } from 'node:crypto';
+import {
+  addStates,
+  customerExperienceKpis,
+  engagementKpis,
+  operationalKpis,
+  realTimeKpis,
+} from '@parley/kpi';
+import {
+  getCustomerExperienceKpis,
+  getEngagementKpis,
+  getOperationalKpis,
+  getRealTimeMetrics,
+  ZeroDivisionError,
+} from '@parley/kpi/guide-oracle';
+import type { GuideTables } from '@parley/kpi/guide-oracle';
+import { testCluster } from '@parley/testing';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { event, inOrder } from './events.ts';
+import type { NewEvent } from './events.ts';
+import { kpiProjection } from '../src/projection/kpi-projection.ts';
+import { openMetricsRows, partition } from './metrics-database.ts';
+import type { MetricsRows, Scope } from './metrics-database.ts';
+
+const cluster = await testCluster();
+
+const start = Date.parse('2026-03-07T00:00:00Z');
+const span = 3 * 86_400_000;
+const bots = ['sales', 'help'];
+const groups = ['', 'shop', 'app'];
+const people = ['ann', 'bob', 'cyd', 'dee'];
+const users = ['u1', 'u2', 'u3'];
+const intents = ['', 'buy', 'escalate', 'abandoned', 'fallback', 'Escalate'];
+const sentiments = [null, 'positive', 'neutral', 'negative'] as const;
+const sentimentNumber = fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const);
+const outcomes = ['purchased', 'visited', 'did_nothing', 'resolved'] as const;
+
+const time = fc.integer({ min: 0, max: span - 1 }).map((ms) => start + ms);
+const response = fc.record({
+  text: fc.constantFrom('', 'Sure.'),
+  ms: fc.option(fc.constantFrom(0, 1, 250, 4_000)),
+});
+const dialogue = fc.record({
+  at: time,
+  bot: fc.constantFrom(...bots),
+  group: fc.constantFrom(...groups),
+  member: fc.constantFrom('', ...people),
+  intent: fc.constantFrom(...intents),
+  sentiment: sentimentNumber,
+  response,
+  isReported: fc.boolean(),
+  completion: fc.option(response),
+  enrichment: fc.option(fc.record({ intent: fc.constantFrom(...intents), sentiment: sentimentNumber })),
+  conversions: fc.array(
+    fc.record({
+      at: time,
+      outcome: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const),
+      bot: fc.constantFrom('', ...bots),
+      group: fc.constantFrom('', 'shop'),
+    }),
+    { maxLength: 2 },
+  ),
+  ratings: fc.array(
+    fc.record({
+      at: time,
+      rating: fc.option(fc.constantFrom(1, 2.5, 4, 4.3, 5)),
+      isCsat: fc.boolean(),
+      bot: fc.constantFrom('', ...bots),
+    }),
+    { maxLength: 2 },
+  ),
+});
+const world = fc.record({
+  dialogues: fc.array(dialogue, { minLength: 1, maxLength: 12 }),
+  members: fc.uniqueArray(
+    fc.record({ at: time, member: fc.constantFrom(...people), user: fc.constantFrom('', ...users) }),
+    { maxLength: 6, selector: ({ at }) => at },
+  ),
+  users: fc.array(fc.record({ at: time, user: fc.constantFrom(...users) }), { maxLength: 5 }),
+});
+type World = typeof world extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** What producers send. */
+function eventsOf({ dialogues, members, users: records }: World, tenantId: string): NewEvent[] {
+  const told = (id: string, at: number) => ({ id, at: new Date(at), tenantId });
+  const answer = ({ text, ms }: { text: string; ms: number | null }) => ({
+    responseText: text,
+    ...(ms === null ? {} : { responseTimeMs: BigInt(ms) }),
+  });
+  return [
+    ...dialogues.flatMap((d, n) => [
+      ...(d.isReported
+        ? [
+            event(
+              {
+                case: 'interaction',
+                value: {
+                  botId: d.bot,
+                  groupId: d.group,
+                  memberId: d.member,
+                  intent: d.intent,
+                  sentiment: d.sentiment,
+                  ...answer(d.response),
+                },
+              },
+              told(`i${n}`, d.at),
+            ),
+          ]
+        : []),
+      ...(d.completion === null
+        ? []
+        : [
+            event(
+              { case: 'completion', value: { interactionId: `i${n}`, ...answer(d.completion) } },
+              told(`i${n}`, d.at + 1),
+            ),
+          ]),
+      ...(d.enrichment === null
+        ? []
+        : [
+            event(
+              { case: 'enrichment', value: { interactionId: `i${n}`, ...d.enrichment } },
+              told(`read i${n}`, d.at + 2),
+            ),
+          ]),
+      ...d.conversions.map((c, m) =>
+        event(
+          {
+            case: 'conversion',
+            value: { interactionId: `i${n}`, outcome: c.outcome, botId: c.bot, groupId: c.group },
+          },
+          told(`c${n}.${m}`, c.at),
+        ),
+      ),
+      ...d.ratings.map((f, m) =>
+        event(
+          {
+            case: 'feedback',
+            value: {
+              interactionId: `i${n}`,
+              type: f.isCsat ? 1 : 2,
+              botId: f.bot,
+              ...(f.rating === null ? {} : { rating: f.rating }),
+            },
+          },
+          told(`f${n}.${m}`, f.at),
+        ),
+      ),
+    ]),
+    ...members.map((m, n) =>
+      event({ case: 'member', value: { memberId: m.member, userId: m.user } }, told(`m${n}`, m.at)),
+    ),
+    ...records.map((u, n) => event({ case: 'user', value: { userId: u.user } }, told(`u${n}`, u.at))),
+  ];
+}
+
+interface Window {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The guide's own tables of what a scope had in a window, told by the world and by nothing of ours. */
+function guideTables(
+  { dialogues, members, users: records }: World,
+  { from, to }: Window,
+  scope: Scope,
+): GuideTables {
+  const isIn = (at: number) => at >= from && at < to;
+  const isOf = (bot: string, group: string) =>
+    (!scope.botId || scope.botId === bot) && (!scope.groupId || scope.groupId === group);
+  const linkedTo = (d: World['dialogues'][number], own: { bot: string; group?: string }) =>
+    isOf(own.bot || (d.isReported ? d.bot : 'unknown'), own.group || (d.isReported ? d.group : 'unknown'));
+  const reported = dialogues.filter((d) => d.isReported && isIn(d.at) && isOf(d.bot, d.group));
+  const tenant_id = 't';
+  const created_at = 0;
+  return {
+    botInteractions: reported.map((d) => ({
+      tenant_id,
+      created_at,
+      intent: d.intent || d.enrichment?.intent || null,
+      sentiment: sentiments[d.sentiment || d.enrichment?.sentiment || 0] ?? null,
+      response_text: d.completion?.text || d.response.text || null,
+      response_time_ms: d.completion?.ms ?? d.response.ms,
+    })),
+    conversionTracking: dialogues.flatMap((d) =>
+      d.conversions
+        .filter((c) => isIn(c.at) && linkedTo(d, c))
+        .map((c) => ({ tenant_id, created_at, outcome: outcomes[c.outcome - 1] ?? '' })),
+    ),
+    customerFeedback: dialogues.flatMap((d) =>
+      d.ratings
+        .filter((f) => f.isCsat && isIn(f.at) && linkedTo(d, f))
+        .map((f) => ({ tenant_id, created_at, csat_rating: f.rating })),
+    ),
+    groupMembers: [...new Set(reported.map(({ member }) => member))].map((member) => {
+      const [last] = members.filter((m) => m.member === member).sort((a, b) => b.at - a.at);
+      return { tenant_id, user_id: last?.user || null, last_activity: 0 };
+    }),
+    users: [...new Set(records.filter((u) => u.at < to).map(({ user }) => user))].map(() => ({ tenant_id })),
+  };
+}
+
+/** Where the guide's Python divides by zero, the figure is 0. */
+function orZero<T>(guide: () => T, zero: T): T {
+  try {
+    return guide();
+  } catch (error) {
+    if (error instanceof ZeroDivisionError) return zero;
+    throw error;
+  }
+}
+
+async function expectGuideFigures(
+  metrics: MetricsRows,
+  told: World,
+  window: Window,
+  scope: Scope,
+): Promise<void> {
+  const [from, to] = [new Date(window.from), new Date(window.to)];
+  const state = await metrics.state(from, to, scope);
+  const people = await metrics.people(from, to, scope);
+  const tables = guideTables(told, window, scope);
+  const experience = customerExperienceKpis(state);
+  const operational = operationalKpis(state);
+  const engagement = engagementKpis(state, people);
+  const realTime = realTimeKpis(state);
+  const guide = {
+    // The two parts of this dashboard fail apart from each other.
+    csat: orZero(
+      () => getCustomerExperienceKpis({ ...tables, botInteractions: [anybody] }, 't', 0).avg_csat,
+      0,
+    ),
+    positive: orZero(
+      () =>
+        getCustomerExperienceKpis({ ...tables, customerFeedback: [rated] }, 't', 0).positive_sentiment_rate,
+      0,
+    ),
+    operational: getOperationalKpis(tables, 't', 0),
+    engagement: getEngagementKpis(tables, 't', 0),
+    avg_response_time: orZero(() => getRealTimeMetrics(tables, 't', 0).avg_response_time, 0),
+  };
+  expect(experience.avgCsat.value).toBeCloseTo(guide.csat, 9);
+  expect(experience.positiveSentimentRate.value).toBeCloseTo(guide.positive, 12);
+  expect(operational.containmentRate.value).toBeCloseTo(guide.operational.containment_rate, 12);
+  expect(operational.resolutionRate.value).toBeCloseTo(guide.operational.resolution_rate, 12);
+  expect(operational.avgHandlingTimeMs.value).toBeCloseTo(guide.operational.avg_handling_time_ms, 9);
+  expect(operational.totalConversions.value).toBe(guide.operational.total_conversions);
+  expect(engagement.activeUsers.value).toBe(guide.engagement.active_users);
+  expect(engagement.retentionRate.value).toBeCloseTo(guide.engagement.retention_rate, 12);
+  expect(engagement.completionRate.value).toBeCloseTo(guide.engagement.completion_rate, 12);
+  expect(engagement.bounceRate.value).toBeCloseTo(guide.engagement.bounce_rate, 12);
+  expect(engagement.totalInteractions.value).toBe(guide.engagement.total_interactions);
+  expect(realTime.avgResponseTime.value).toBeCloseTo(guide.avg_response_time, 9);
+  expect(people.activeMembers).toBe(tables.groupMembers.length - (hasAnonymous(told, window, scope) ? 1 : 0));
+}
+
+const anybody = {
+  tenant_id: 't',
+  created_at: 0,
+  intent: null,
+  sentiment: 'neutral',
+  response_text: null,
+  response_time_ms: null,
+};
+const rated = { tenant_id: 't', created_at: 0, csat_rating: 5 };
+
+/** Who gave no member is a row of the guide's tables, but nobody. */
+function hasAnonymous(told: World, { from, to }: Window, scope: Scope): boolean {
+  return told.dialogues.some(
+    (d) =>
+      d.isReported &&
+      d.member === '' &&
+      d.at >= from &&
+      d.at < to &&
+      (!scope.botId || scope.botId === d.bot) &&
+      (!scope.groupId || scope.groupId === d.group),
+  );
+}
+
+const scopes: readonly Scope[] = [
+  {},
+  { botId: 'sales' },
+  { botId: 'unknown' },
+  { groupId: 'shop' },
+  { groupId: 'unknown' },
+  { groupId: 'shop', botId: 'help' },
+];
+const instant = fc.oneof(
+  time,
+  time.map((ms) => Math.floor(ms / 900_000) * 900_000),
+  time.map((ms) => Math.floor(ms / 86_400_000) * 86_400_000),
+);
+const windows = fc.array(
+  fc
+    .tuple(instant, instant)
+    .map(([one, other]) => ({ from: Math.min(one, other), to: Math.max(one, other) })),
+  { minLength: 2, maxLength: 2 },
+);
+
+/** The events in any order, received over several days. */
+function received(events: readonly NewEvent[]): NewEvent[] {
+  return events.map((one, index) => ({ ...one, receivedAt: new Date(start + index * 7 * 3_600_000) }));
+}
+const orders = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }));
+function shuffle<T>(list: readonly T[], stream: fc.Stream<number>): T[] {
+  return list
+    .map((value) => ({ value, order: stream.next().value ?? 0 }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ value }) => value);
+}
+function cutAtRandom<T>(list: readonly T[], stream: fc.Stream<number>): T[][] {
+  const batches: T[][] = [[]];
+  for (const value of list) {
+    if ((stream.next().value ?? 0) < 0.3) batches.push([]);
+    batches.at(-1)?.push(value);
+  }
+  return batches;
+}
+
+test(
+  "any order and batching of any events gives the guide's figures, in any window and scope",
+  { timeout: 120_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    await fc.assert(
+      fc.asyncProperty(world, orders, windows, async (told, stream, asked) => {
+        const tenantId = randomUUID();
+        const log = inOrder(received(shuffle(eventsOf(told, tenantId), stream)));
+        for (const batch of cutAtRandom(log, stream)) await metrics.fold(batch);
+        for (const window of [{ from: start, to: start + span }, ...asked]) {
+          for (const scope of scopes) await expectGuideFigures(metrics, told, window, { ...scope, tenantId });
+        }
+      }),
+      { numRuns: 40 },
+    );
+  },
+);
+
+test('how the log is cut into batches leaves no trace in any row', { timeout: 120_000 }, async () => {
+  const metrics = await openMetricsRows(cluster);
+  await fc.assert(
+    fc.asyncProperty(world, orders, async (told, stream) => {
+      const tenantId = randomUUID();
+      const log = inOrder(received(shuffle(eventsOf(told, tenantId), stream)));
+      for (const batch of cutAtRandom(log, stream)) await metrics.fold(batch, 1);
+      for (const batch of cutAtRandom(log, stream)) await metrics.fold(batch, 2);
+      for (const { name } of kpiTables) expect(await differences(metrics, name, tenantId)).toEqual([]);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+const kpiTables = kpiProjection.tables;
+
+/** Rows that one generation has and the other has not. */
+async function differences(
+  metrics: MetricsRows,
+  table: string,
+  tenantId: string,
+): Promise<readonly object[]> {
+  const rowsOf = (generation: number) =>
+    `select to_jsonb(t) - 'generation' from ${table} t
+      where partition = ${partition} and tenant_id = '${tenantId}' and generation = ${generation}`;
+  const { rows } = await metrics.worker.query(
+    `(${rowsOf(1)} except all ${rowsOf(2)}) union all (${rowsOf(2)} except all ${rowsOf(1)})`,
+  );
+  return rows;
+}
+
+test('the parts of any split of a window add up to the whole', { timeout: 120_000 }, async () => {
+  const metrics = await openMetricsRows(cluster);
+  await fc.assert(
+    fc.asyncProperty(world, fc.array(instant, { maxLength: 4 }), async (told, cuts) => {
+      const tenantId = randomUUID();
+      await metrics.fold(inOrder(eventsOf(told, tenantId)));
+      const edges = [start, ...cuts.toSorted((a, b) => a - b), start + span].map((ms) => new Date(ms));
+      for (const scope of scopes) {
+        const whole = await metrics.state(new Date(start), new Date(start + span), { ...scope, tenantId });
+        let sum = await metrics.state(new Date(start), new Date(start), { ...scope, tenantId });
+        for (const [index, from] of edges.slice(0, -1).entries()) {
+          const to = edges[index + 1] ?? from;
+          sum = addStates(sum, await metrics.state(from, to, { ...scope, tenantId }));
+        }
+        expect(sum).toEqual(whole);
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
