@@ -1,0 +1,2 @@
+export { migrateExperiment } from './migrate.ts';
+export { createExperimentService } from './service.ts';

@@ -1,0 +1,10 @@
+import { migrateService, type MigrateOptions } from '@parley/service';
+import { migrations } from './storage/migrations/index.ts';
+
+/** The service's name and that of its schema. */
+export const service = 'experiment';
+
+/** Makes roles, schema and tables, or brings them up to date. May be repeated, also at once. */
+export function migrateExperiment({ adminUrl, databaseSecret, logger }: MigrateOptions): Promise<void> {
+  return migrateService({ service, roles: ['app', 'worker'], migrations, adminUrl, databaseSecret, logger });
+}

@@ -1,0 +1,90 @@
+import type { DescMethod } from '@bufbuild/protobuf';
+import { createClient, ConnectError, Code, type Transport } from '@connectrpc/connect';
+import { ExperimentService } from '@parley/contracts/parley/experiment/v1/experiment_service';
+import { Health, HealthCheckResponse_ServingStatus } from '@parley/contracts/grpc/health/v1/health';
+import { createHealthRegistry, createTransportTo } from '@parley/rpc';
+import { createLogger, systemNow } from '@parley/runtime';
+import { serve } from '@parley/service';
+import { findTenantFaults, TEST_SECRET, testCluster, type TestDatabase } from '@parley/testing';
+import { expect, test } from 'vitest';
+import { createExperimentService, migrateExperiment } from '../src/index.ts';
+
+const cluster = await testCluster();
+const logger = createLogger({ service: 'experiment', level: 'silent' });
+
+const prepare = ({ adminUrl }: TestDatabase): Promise<void> =>
+  migrateExperiment({ adminUrl, databaseSecret: TEST_SECRET, logger, now: systemNow });
+
+const tenant = {
+  tenantId: '0190a5e4-7b5c-7cc0-8000-000000000001',
+  name: 'acme',
+  partition: 0,
+  timeZone: 'UTC',
+  currency: 'USD',
+};
+
+/** A valid request where an empty one is not. */
+const requests: Readonly<Record<string, object>> = {
+  runAbTest: {
+    testConfig: {
+      name: 'Premium Feature Pitch',
+      type: 'monetization_strategy',
+      control: { responseTemplate: 'Our premium plan offers advanced features for $29/month.' },
+      variant: { responseTemplate: 'Unlock premium features and save 20% - only $23.20/month!' },
+    },
+  },
+  analyzeAbTest: { testId: 'test-1' },
+};
+
+test('every call of it answers UNIMPLEMENTED to those who may call, and its health is good', async () => {
+  const database = await cluster.database('experiment', prepare);
+  const health = createHealthRegistry();
+  const service = await createExperimentService(
+    { databaseUrl: database.adminUrl, databaseSecret: TEST_SECRET, serviceSecret: TEST_SECRET },
+    { logger, health, now: systemNow, holder: 'test' },
+  );
+  const server = await serve({
+    port: 0,
+    services: [service],
+    resolver: {
+      resolve: (credential) =>
+        Promise.resolve(
+          credential === 'key'
+            ? { kind: 'tenant', tenant, keyId: 'key', scopes: ['read', 'experiment'] }
+            : undefined,
+        ),
+    },
+    health,
+    logger,
+    now: systemNow,
+  });
+  const transport = createTransportTo({ baseUrl: server.url, credential: 'key', retry: false });
+  const stranger = createTransportTo({ baseUrl: server.url, credential: 'other', retry: false });
+  try {
+    const answerTo = async (caller: Transport, { localName }: DescMethod): Promise<Code | undefined> => {
+      const call = createClient(ExperimentService, caller)[
+        localName as keyof typeof ExperimentService.method
+      ];
+      return await call(requests[localName] ?? {}).then(
+        () => undefined,
+        (error: unknown) => ConnectError.from(error).code,
+      );
+    };
+    for (const method of ExperimentService.methods) {
+      expect(await answerTo(stranger, method), method.name).toBe(Code.Unauthenticated);
+      expect(await answerTo(transport, method), method.name).toBe(Code.Unimplemented);
+    }
+    const { status } = await createClient(Health, transport).check({ service: ExperimentService.typeName });
+    expect(status).toBe(HealthCheckResponse_ServingStatus.SERVING);
+  } finally {
+    transport.close();
+    stranger.close();
+    await server.close();
+    await service.close();
+  }
+});
+
+test('every table of a tenant keeps tenants apart', async () => {
+  const { adminUrl } = await cluster.database('experiment', prepare);
+  expect(await findTenantFaults({ adminUrl, schema: 'experiment' })).toEqual([]);
+});

@@ -1,0 +1,2 @@
+export { migrateOptimizer } from './migrate.ts';
+export { createOptimizerService } from './service.ts';

@@ -1,0 +1,5 @@
+export * from './config.ts';
+export * from './database-roles.ts';
+export * from './ingestion-peer.ts';
+export * from './run-service.ts';
+export * from './service.ts';
