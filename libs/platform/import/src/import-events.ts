@@ -53,7 +53,7 @@ const maxBatchBytes = 1000 * 1024;
  * with its error; sending the same lines again then completes it, since what was taken is recognised.
  */
 export async function importEvents(
-  lines: AsyncIterable<Line>,
+  lines: AsyncIterable<Line> | Iterable<Line>,
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const { targetOf, onAcknowledged, onRejected, onProgress, concurrency = 4, callOptions } = options;

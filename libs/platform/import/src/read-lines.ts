@@ -22,7 +22,7 @@ export const maxLineBytes = 1024 * 1024;
 export async function* readLines(source: Readable): AsyncGenerator<Line> {
   let bytesRead = 0;
   const chunks = (source as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  let start = Buffer.alloc(0);
+  let start: Buffer = Buffer.alloc(0);
   while (start.length < 2) {
     const next = await chunks.next();
     if (next.done) break;

@@ -1,0 +1,91 @@
+import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import { KpiUnit, type KpiValue, type LabelCount } from '@parley/contracts/parley/metrics/v1/kpi';
+import { exitCode, type ExitCode } from '../exit-code.ts';
+import { contextJson, dashboardJson, isKpiValue, kpisJson, snakeCase } from '../kpi-json.ts';
+import { printJson, printTable } from '../print.ts';
+import type { Session } from '../session.ts';
+import { windowOf, type WindowOptions } from '../window.ts';
+
+export interface KpisOptions extends WindowOptions {
+  readonly tenant?: string;
+  readonly bot?: string;
+  readonly group?: string;
+  readonly json?: boolean;
+}
+
+/** `parley kpis`: the guide's three dashboards, read in one snapshot. */
+export async function kpisCommand(session: Session, options: KpisOptions): Promise<ExitCode> {
+  const response = await session
+    .client(MetricsService, 'metrics', options.tenant)
+    .getKpis(
+      { scope: scopeOf(options), window: await windowOf(session, options.tenant, options) },
+      { signal: session.signal },
+    );
+  if (options.json) {
+    printJson(session.stdout, kpisJson(response));
+    return exitCode.done;
+  }
+  const { window, time_zone: timeZone, watermark } = contextJson(response.context);
+  session.stdout.write(`${window.from} to ${window.to}, days of ${timeZone}\n`);
+  for (const [title, dashboard] of [
+    ['Customer experience', response.customerExperience],
+    ['Operational efficiency', response.operational],
+    ['Engagement', response.engagement],
+  ] as const) {
+    session.stdout.write(`\n${title}\n`);
+    printDashboard(session, dashboard);
+  }
+  session.stdout.write(`\nComplete to ${watermark.complete_to}, ${watermark.lag_ms} ms behind\n`);
+  return exitCode.done;
+}
+
+/** `parley realtime`: the last hour. */
+export async function realTimeCommand(
+  session: Session,
+  options: Pick<KpisOptions, 'tenant' | 'bot' | 'group' | 'json'>,
+): Promise<ExitCode> {
+  const { metrics, context } = await session
+    .client(MetricsService, 'metrics', options.tenant)
+    .getRealTimeMetrics({ scope: scopeOf(options) }, { signal: session.signal });
+  if (options.json) {
+    printJson(session.stdout, { ...dashboardJson(metrics), ...contextJson(context) });
+  } else {
+    printDashboard(session, metrics);
+  }
+  return exitCode.done;
+}
+
+function scopeOf({ bot = '', group = '' }: Pick<KpisOptions, 'bot' | 'group'>) {
+  return { botId: bot, groupId: group };
+}
+
+function printDashboard(session: Session, dashboard: object | undefined): void {
+  const rows = Object.entries(dashboard ?? {}).flatMap(([field, value]: [string, unknown]) => {
+    if (Array.isArray(value)) {
+      return (value as LabelCount[]).map(({ label, count }) => [
+        `${snakeCase(field)} ${label}`,
+        String(count),
+        '',
+        '',
+      ]);
+    }
+    if (!isKpiValue(value)) return [];
+    return [[snakeCase(field), shown(value), interval(value), `n=${value.sampleSize}`]];
+  });
+  printTable(session.stdout, ['KPI', 'value', '95 % interval', 'sample'], rows);
+}
+
+function shown(figure: KpiValue): string {
+  if (!figure.hasData) return 'no data';
+  return figure.unit === KpiUnit.RATE
+    ? percent(figure.value)
+    : String(Math.round(figure.value * 1000) / 1000);
+}
+
+function interval({ interval: bounds }: KpiValue): string {
+  return bounds ? `${percent(bounds.lower)} to ${percent(bounds.upper)}` : '';
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}

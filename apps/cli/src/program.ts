@@ -1,0 +1,177 @@
+import { Command } from 'commander';
+import type { ExitCode } from './exit-code.ts';
+import type { Session } from './session.ts';
+
+/** The commands of `parley`; `ended` hears how the one that was called went. Each one's code is loaded when it is used. */
+export function createProgram(session: Session, ended: (code: ExitCode) => void): Command {
+  const program = new Command('parley')
+    .description('Speaks to Parley. PARLEY_URL is its address, PARLEY_KEY a key of it.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => session.stdout.write(text),
+      writeErr: (text) => session.stderr.write(text),
+    })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 wrong use, 3 done with rejected items or differences.' +
+        '\nPARLEY_INGESTION_URL, PARLEY_METRICS_URL, PARLEY_OPTIMIZER_URL and PARLEY_EXPERIMENT_URL are the' +
+        '\naddresses of services that are not at PARLEY_URL.',
+    );
+
+  program
+    .command('import')
+    .description('send events from a file of JSON lines, gzipped or not; repeat it at will')
+    .argument('<file>', 'the file; - is standard input')
+    .option('--tenant <name>', 'whose events they are, whatever the lines say')
+    .option('--create-tenants', 'create the tenants that lines name (with the operator’s key)')
+    .option('--wait', 'return when the figures hold everything that was sent')
+    .option('--acks <file>', 'append each id to a file once it is acknowledged')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options) => {
+      const { importCommand } = await import('./commands/import.ts');
+      ended(await importCommand(session, file, options));
+    });
+
+  inWindow(program.command('kpis').description('print the KPIs of the guide’s three dashboards')).action(
+    async (options) => {
+      const { kpisCommand } = await import('./commands/kpis.ts');
+      ended(await kpisCommand(session, options));
+    },
+  );
+
+  scoped(program.command('realtime').description('print the metrics of the last hour')).action(
+    async (options) => {
+      const { realTimeCommand } = await import('./commands/kpis.ts');
+      ended(await realTimeCommand(session, options));
+    },
+  );
+
+  const tenants = program.command('tenants').description('create and list tenants (with the operator’s key)');
+  tenants
+    .command('create')
+    .description('create a tenant and print its first key')
+    .argument('<name>', 'lower-case letters, digits and hyphens')
+    .option('--time-zone <zone>', 'the IANA zone in which its days begin (default UTC)')
+    .option('--currency <code>', 'its ISO 4217 currency (default USD)')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options) => {
+      const { createTenantCommand } = await import('./commands/tenants.ts');
+      ended(await createTenantCommand(session, name, options));
+    });
+  tenants
+    .command('list')
+    .description('list the tenants')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { listTenantsCommand } = await import('./commands/tenants.ts');
+      ended(await listTenantsCommand(session, options));
+    });
+
+  const keys = program.command('keys').description('create, list and revoke a tenant’s keys');
+  keys
+    .command('create')
+    .description('create a key and print it')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--name <text>', 'what it is for')
+    .requiredOption('--scopes <list>', 'of ingest, read, experiment, admin; separated by commas')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { createKeyCommand } = await import('./commands/tenants.ts');
+      ended(await createKeyCommand(session, options));
+    });
+  keys
+    .command('list')
+    .description('list the keys')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { listKeysCommand } = await import('./commands/tenants.ts');
+      ended(await listKeysCommand(session, options));
+    });
+  keys
+    .command('revoke')
+    .description('revoke a key')
+    .argument('<key-id>', 'as `parley keys list` prints it')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (keyId: string, options) => {
+      const { revokeKeyCommand } = await import('./commands/tenants.ts');
+      ended(await revokeKeyCommand(session, keyId, options));
+    });
+
+  program
+    .command('projections')
+    .description('list what is computed from the log, and how far it is')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { listProjectionsCommand } = await import('./commands/projections.ts');
+      ended(await listProjectionsCommand(session, options));
+    });
+  program
+    .command('verify')
+    .description('compute projections once more from the log and compare')
+    .argument('[projection]', 'only this one')
+    .option('--json', 'print JSON')
+    .action(async (name: string | undefined, options) => {
+      const { verifyCommand } = await import('./commands/projections.ts');
+      ended(await verifyCommand(session, name, options));
+    });
+  program
+    .command('rebuild')
+    .description('compute a projection once more from the log and put it in place')
+    .argument('<projection>', 'as `parley projections` prints it')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options) => {
+      const { rebuildCommand } = await import('./commands/projections.ts');
+      ended(await rebuildCommand(session, name, options));
+    });
+  program
+    .command('parked')
+    .description('list events that a projection could not take')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { listParkedCommand } = await import('./commands/projections.ts');
+      ended(await listParkedCommand(session, options));
+    });
+  program
+    .command('replay')
+    .description('let a projection try its parked events again')
+    .argument('<projection>', 'as `parley projections` prints it')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options) => {
+      const { replayCommand } = await import('./commands/projections.ts');
+      ended(await replayCommand(session, name, options));
+    });
+
+  program
+    .command('demo')
+    .description('write invented traffic as JSON lines, and on demand the KPIs that it must give')
+    .option('--seed <number>', 'the same seed gives the same lines', '1')
+    .requiredOption('--from <date>', 'the first day, such as 2026-03-01 (UTC)')
+    .requiredOption('--to <date>', 'the day after the last')
+    .option('--conversations <number>', 'conversations a day', '100')
+    .option('--tenant <name>', 'the tenant that the lines name', 'demo')
+    .option('--truth', 'print the KPIs of these lines instead, as JSON')
+    .action(async (options) => {
+      const { demoCommand } = await import('./commands/demo.ts');
+      ended(await demoCommand(session, options));
+    });
+
+  return program;
+}
+
+function scoped(command: Command): Command {
+  return command
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--bot <id>', 'only this bot')
+    .option('--group <id>', 'only this group')
+    .option('--json', 'print JSON');
+}
+
+function inWindow(command: Command): Command {
+  return scoped(command)
+    .option('--from <time>', 'an instant, or a date: the start of that day')
+    .option('--to <time>', 'the end, not included (default now)')
+    .option('--days <number>', 'the last so many times 24 hours (default 30)')
+    .option('--time-zone <zone>', 'the IANA zone in which days begin (default the tenant’s)');
+}

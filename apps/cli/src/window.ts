@@ -1,0 +1,63 @@
+import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { parseInstantOrDate, parseTimeZone, utc, type TimeZone } from '@parley/calendar';
+import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import { KpiWindowSchema, type KpiWindow } from '@parley/contracts/parley/metrics/v1/kpi';
+import type { Session } from './session.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface WindowOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly days?: string;
+  readonly timeZone?: string;
+}
+
+/**
+ * The window that the options ask for. A date is the start of that day in the zone that is given, else in the tenant's.
+ * Without `to` it ends now; without anything it is the service's default.
+ */
+export async function windowOf(
+  session: Session,
+  tenantName: string | undefined,
+  options: WindowOptions,
+): Promise<KpiWindow> {
+  const { from, to, days, timeZone = '' } = options;
+  if (days !== undefined) {
+    if (from !== undefined || to !== undefined)
+      throw new UsageError('Give --days, or --from and --to, not both.');
+    if (!/^\d{1,6}$/.test(days)) throw new UsageError('--days must be a whole number.');
+    return create(KpiWindowSchema, { window: { case: 'days', value: Number(days) }, timeZone });
+  }
+  if (from === undefined) {
+    if (to !== undefined) throw new UsageError('--to needs --from.');
+    return create(KpiWindowSchema, { timeZone });
+  }
+  const zone =
+    timeZone !== ''
+      ? parseTimeZone(timeZone, '--time-zone')
+      : needsZone(from) || needsZone(to)
+        ? await tenantZone(session, tenantName)
+        : utc;
+  return create(KpiWindowSchema, {
+    window: {
+      case: 'range',
+      value: {
+        start: timestampFromDate(parseInstantOrDate(from, zone, '--from')),
+        end: timestampFromDate(to === undefined ? session.now() : parseInstantOrDate(to, zone, '--to')),
+      },
+    },
+    timeZone,
+  });
+}
+
+function needsZone(text: string | undefined): boolean {
+  return text !== undefined && !text.includes(':');
+}
+
+async function tenantZone(session: Session, tenantName: string | undefined): Promise<TimeZone> {
+  const { tenant } = await session
+    .client(TenantService, 'ingestion', tenantName)
+    .getTenant({}, { signal: session.signal });
+  return parseTimeZone(tenant?.timeZone || 'UTC');
+}
