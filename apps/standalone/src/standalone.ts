@@ -1,0 +1,82 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { createExperimentService, migrateExperiment } from '@parley/experiment';
+import { createIngestionService, migrateIngestion } from '@parley/ingestion';
+import { createMetricsService, migrateMetrics } from '@parley/metrics';
+import { createOptimizerService, migrateOptimizer } from '@parley/optimizer';
+import { startPostgres } from '@parley/postgres';
+import { createHealthRegistry } from '@parley/rpc';
+import type { Closers, Logger, Now } from '@parley/runtime';
+import { serve } from '@parley/service';
+import type { StandaloneOptions } from './options.ts';
+import { loadSecrets, type Secrets } from './secrets.ts';
+
+export interface StandaloneDependencies {
+  readonly logger: Logger;
+  readonly now: Now;
+  /** Names this process among those that run the same projections. */
+  readonly holder: string;
+  readonly closers: Closers;
+}
+
+/** Everything, running. */
+export interface Standalone {
+  readonly url: string;
+  /** Of a user that may do everything; for a person with `psql`. */
+  readonly databaseUrl: string;
+  readonly secrets: Secrets;
+}
+
+const minuteMs = 60_000;
+
+/** Starts the four services on one port, on the embedded Postgres or the one that is given. */
+export async function startStandalone(
+  options: StandaloneOptions,
+  { logger, now, holder, closers }: StandaloneDependencies,
+): Promise<Standalone> {
+  const dataDir = resolve(options.dataDir);
+  await mkdir(dataDir, { recursive: true });
+  const secrets = await loadSecrets(dataDir);
+  const databaseUrl = options.databaseUrl ?? (await startEmbeddedPostgres(dataDir, logger, closers));
+
+  const { serviceSecret, operatorKey } = secrets;
+  const migration = { adminUrl: databaseUrl, databaseSecret: secrets.databaseSecret, logger, now };
+  // One after the other: they make roles in the same catalogue, and would only wait for each other.
+  await migrateIngestion(migration);
+  await migrateMetrics(migration);
+  await migrateOptimizer(migration);
+  await migrateExperiment(migration);
+
+  const health = createHealthRegistry();
+  const config = { databaseUrl, databaseSecret: secrets.databaseSecret, serviceSecret };
+  const common = { now, logger, health, holder };
+  const ingestion = await createIngestionService(
+    { ...config, operatorKey, failpoint: undefined },
+    { ...common, kill: () => undefined },
+  );
+  closers.push('ingestion', () => ingestion.close());
+  const metrics = await createMetricsService(config, { ...common, source: ingestion.log });
+  closers.push('metrics', () => metrics.close());
+  const optimizer = await createOptimizerService(config, common);
+  closers.push('optimizer', () => optimizer.close());
+  const experiment = await createExperimentService(config, common);
+  closers.push('experiment', () => experiment.close());
+
+  const server = await serve({
+    port: options.port,
+    services: [ingestion, metrics, optimizer, experiment],
+    resolver: ingestion.resolver,
+    health,
+    logger,
+    now,
+  });
+  closers.push('server', () => server.close());
+  return { url: server.url, databaseUrl, secrets };
+}
+
+async function startEmbeddedPostgres(dataDir: string, logger: Logger, closers: Closers): Promise<string> {
+  const postgres = await startPostgres({ dataDir: resolve(dataDir, 'postgres'), logger });
+  closers.push('postgres', () => postgres.stop());
+  await postgres.ready(minuteMs);
+  return postgres.adminUrl;
+}
