@@ -52,11 +52,9 @@ export function requestIdOf({ values }: WithValues): string {
   return values.get(factsKey)?.requestId ?? 'none';
 }
 
-/** @internal Who holds what the call uses up: a tenant whoever acts for it, the operator, a service, or anybody. */
-export function holderOf(caller: Caller | undefined): string {
-  switch (caller?.kind) {
-    case undefined:
-      return 'public';
+/** @internal Who holds what the call uses up: a tenant whoever acts for it, the operator, or a service. */
+export function holderOf(caller: Caller): string {
+  switch (caller.kind) {
     case 'tenant':
       return `tenant:${caller.tenant.tenantId}`;
     case 'operator':

@@ -7,7 +7,7 @@ import { errorInfo } from './connect-error.ts';
  * library has no hook between its decoding and the writing of the status; see `request-gate.ts`.
  */
 export function explainWireError(error: ConnectError): void {
-  if (error.code === Code.Internal && error.rawMessage.startsWith('parse binary: ')) {
+  if (error.code === Code.Internal && callersFaults.some((text) => error.rawMessage.startsWith(text))) {
     Object.assign(error, { code: Code.InvalidArgument });
   }
   const reason = reasons.get(error.code);
@@ -15,6 +15,9 @@ export function explainWireError(error: ConnectError): void {
     error.details.push(errorInfo(reason));
   }
 }
+
+/** How the texts begin that the library says INTERNAL to, though the caller sent what can't be read. */
+const callersFaults = ['parse binary: ', 'received compressed envelope, but do not know how to decompress'];
 
 const reasons: ReadonlyMap<Code, string> = new Map([
   [Code.Canceled, 'CANCELED'],

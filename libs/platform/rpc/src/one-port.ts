@@ -61,17 +61,21 @@ export async function openOnePort({
   const speakHttp1 = http.listeners(event);
   http.removeAllListeners(event);
   http.on(event, (socket: Socket) => {
+    const firstRequest = setTimeout(() => socket.destroy(), limits.firstRequestMs);
     sockets.add(socket);
     silent.add(socket);
     socket.once('close', () => {
+      clearTimeout(firstRequest);
       sockets.delete(socket);
       silent.delete(socket);
     });
-    whenItSpeaks(socket, limits.firstRequestMs, (isHttp2) => {
+    whenItSpeaks(socket, (isHttp2) => {
       silent.delete(socket);
       if (isHttp2) {
-        http2.serve(socket);
+        http2.serve(socket, firstRequest);
       } else {
+        // From here on Node's own time-out for headers holds.
+        clearTimeout(firstRequest);
         for (const listener of speakHttp1) {
           Reflect.apply(listener, http, [socket]);
         }
@@ -142,8 +146,7 @@ function createListener(tls: TlsOptions | undefined, limits: RpcLimits): HttpSer
 }
 
 /** Waits for a connection's first bytes, puts them back and says whether they begin HTTP/2's preface. */
-function whenItSpeaks(socket: Socket, withinMs: number, then: (isHttp2: boolean) => void): void {
-  const timer = setTimeout(() => socket.destroy(), withinMs);
+function whenItSpeaks(socket: Socket, then: (isHttp2: boolean) => void): void {
   let head = Buffer.alloc(0);
   const onReadable = (): void => {
     for (let chunk: unknown = socket.read(); Buffer.isBuffer(chunk); chunk = socket.read()) {
@@ -163,14 +166,14 @@ function whenItSpeaks(socket: Socket, withinMs: number, then: (isHttp2: boolean)
     socket.destroy();
   };
   const stop = (): void => {
-    clearTimeout(timer);
     socket.off('readable', onReadable).off('end', onGone).off('error', onGone).off('close', stop);
   };
   socket.on('readable', onReadable).on('end', onGone).on('error', onGone).on('close', stop);
 }
 
 interface Sessions {
-  serve(socket: Socket): void;
+  /** @param firstRequest ends the connection; stopped when it sends a request. */
+  serve(socket: Socket, firstRequest: NodeJS.Timeout): void;
   close(): void;
 }
 
@@ -187,19 +190,18 @@ function createSessions(limits: RpcLimits, onRequest: OnePortOptions['onRequest'
   const sessions = new Set<ServerHttp2Session>();
   server.on('request', onRequest);
   server.on('sessionError', (error) => logger.debug({ error }, 'an HTTP/2 connection failed'));
-  server.on('session', (session) => {
-    sessions.add(session);
+
+  function watch(session: ServerHttp2Session, firstRequest: NodeJS.Timeout): void {
+    let timer = firstRequest;
     let streams = 0;
-    // A session that is asked to close waits for its streams; one without any ends at once.
-    const end = (): void => session.close();
-    let timer = setTimeout(() => session.destroy(), limits.firstRequestMs);
+    sessions.add(session);
     session.on('stream', (stream) => {
       streams += 1;
       clearTimeout(timer);
       stream.once('close', () => {
         streams -= 1;
         if (streams === 0 && !session.destroyed) {
-          timer = setTimeout(end, limits.idleMs);
+          timer = setTimeout(() => session.close(), limits.idleMs);
         }
       });
     });
@@ -207,9 +209,16 @@ function createSessions(limits: RpcLimits, onRequest: OnePortOptions['onRequest'
       clearTimeout(timer);
       sessions.delete(session);
     });
-  });
+  }
+
   return {
-    serve: (socket) => void server.emit('connection', socket),
+    serve(socket, firstRequest) {
+      // The session is made, and told of, before `emit` returns.
+      const onSession = (session: ServerHttp2Session): void => watch(session, firstRequest);
+      server.once('session', onSession);
+      server.emit('connection', socket);
+      server.off('session', onSession);
+    },
     close() {
       for (const session of sessions) {
         session.close();

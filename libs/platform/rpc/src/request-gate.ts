@@ -37,7 +37,7 @@ export function createRequestGate(
     try {
       const caller = await admit(context, facts, dependencies);
       context.values.set(callerKey, caller);
-      const holder = holderOf(caller);
+      const holder = caller === undefined ? `public:${facts.remoteAddress}` : holderOf(caller);
       dependencies.rate.count(holder);
       facts.lease.open(holder);
     } catch (error) {
@@ -118,6 +118,10 @@ function hookEnd(context: HandlerContext, facts: CallFacts, logger: Logger): voi
   Object.assign(context, { abort: onEnd });
 }
 
+function nameOf(caller: Caller | undefined): string {
+  return caller === undefined ? 'nobody' : holderOf(caller);
+}
+
 const faults: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
 
 function logEnd(context: HandlerContext, facts: CallFacts, reason: unknown, logger: Logger): void {
@@ -125,7 +129,7 @@ function logEnd(context: HandlerContext, facts: CallFacts, reason: unknown, logg
     method: facts.methodName,
     protocol: context.protocolName,
     ms: Math.round((performance.now() - facts.startedAt) * 10) / 10,
-    caller: holderOf(context.values.get(callerKey)),
+    caller: nameOf(context.values.get(callerKey)),
   };
   if (reason === undefined) {
     logger.debug({ ...line, code: 'ok' }, 'call');

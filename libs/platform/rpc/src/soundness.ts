@@ -213,8 +213,16 @@ const checkJson: Check = (value, path, report) => {
   }
 };
 
+/** A wrapper's message field is kept as the bare value by the generated code. */
+function unwrapped(check: Check): Check {
+  return (value, path, report) => check(property(value, 'value') ?? value, path, report);
+}
+
 const wellKnown: ReadonlyMap<string, Check> = new Map([
   ['google.protobuf.Timestamp', checkTimestamp],
   ['google.protobuf.Duration', checkDuration],
   ['google.protobuf.Struct', checkJson],
+  ['google.protobuf.StringValue', unwrapped(checkText)],
+  ['google.protobuf.DoubleValue', unwrapped(checkNumber)],
+  ['google.protobuf.FloatValue', unwrapped(checkNumber)],
 ]);

@@ -59,6 +59,9 @@ export const access: AccessPolicy = {
   [EventLogService.typeName]: { callers: ['service'], tenant: 'none' },
 };
 
+/** The partitions whose tails have ended, so that what they held would be free. */
+export const endedTails = new Set<number>();
+
 /**
  * What these tests' handlers do depends on the bot or the partition that a request names, so that one server serves
  * them all.
@@ -84,13 +87,17 @@ export const routes: Routes = (router) => {
   });
   router.service(EventLogService, {
     async *tail(request, { signal }) {
-      for (let i = 0n; ; i++) {
-        // Partition 1 says one thing and then nothing, 2 is deaf, 3 says more than anybody can read.
-        const body = new Uint8Array(request.partition === 3 ? 100_000 : 10);
-        yield { headOffset: i, events: [{ logOffset: i, body }] };
-        if (request.partition === 1) await sleep(60_000, signal);
-        if (request.partition === 2) await sleep(60_000);
-        if (request.partition === 4) throw new Error('a text that must stay inside');
+      try {
+        for (let i = 0n; ; i++) {
+          // Partition 1 says one thing and then nothing, 2 is deaf, 3 says more than anybody can read.
+          const body = new Uint8Array(request.partition === 3 ? 100_000 : 10);
+          yield { headOffset: i, events: [{ logOffset: i, body }] };
+          if (request.partition === 1) await sleep(60_000, signal);
+          if (request.partition === 2) await sleep(60_000);
+          if (request.partition === 4) throw new Error('a text that must stay inside');
+        }
+      } finally {
+        endedTails.add(request.partition);
       }
     },
   });

@@ -13,6 +13,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import type { RpcLimits } from '../src/index.ts';
 import {
   answerOf,
+  answersOf,
+  endedTails,
   envelope,
   grpcStatusOf,
   interaction,
@@ -112,7 +114,7 @@ test('more connections than allowed are closed, and room is made when others lea
   expect((await fetch(`${url}/livez`)).status).toBe(200);
 });
 
-test('one connection opens 128 streams at most, and more are refused', async () => {
+test('a connection is told to open 128 streams at most', async () => {
   const { url } = await startServer();
   const session = openHttp2(url);
   const [settings] = (await once(session, 'remoteSettings')) as [{ maxConcurrentStreams: number }];
@@ -194,6 +196,19 @@ test('a stream that its client does not read is cut off, and holds no more than 
     await sleep(20);
   }
   expect(performance.now() - before).toBeGreaterThan(200);
+  await expect.poll(() => endedTails.has(3)).toBe(true);
+});
+
+test('a handler ends when the client of its stream leaves', async () => {
+  const { url } = await startServer();
+  const stop = new AbortController();
+  const client = createClient(EventLogService, createGrpcTransport({ baseUrl: url }));
+  const answers = answersOf(
+    client.tail({ partition: 1 }, { headers: { authorization: 'Bearer service' }, signal: stop.signal }),
+  );
+  await answers.next();
+  stop.abort();
+  await expect.poll(() => endedTails.has(1)).toBe(true);
 });
 
 test('a stream that is read slowly, but is read, goes on', async () => {

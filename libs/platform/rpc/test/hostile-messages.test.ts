@@ -81,6 +81,17 @@ test.each(malformed)('%s is INVALID_ARGUMENT in every protocol', async (_what, b
   expect(answers.error).toMatchObject({ details: [{ type: 'google.rpc.ErrorInfo' }] });
 });
 
+/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
 /** Lists in lists. */
 function nestedJson(depth: number): string {
   return `${'['.repeat(depth)}${']'.repeat(depth)}`;
@@ -165,6 +176,13 @@ test('gzip that is cut or garbage is INVALID_ARGUMENT, an unknown encoding UNIMP
   expect(await statusOf('snappy', good)).toBe(12);
 });
 
+test('a message that says it is compressed, but not how, is INVALID_ARGUMENT', async () => {
+  const { url } = await startServer();
+  const headers = { authorization, 'content-type': 'application/grpc' };
+  const answer = await rawCall(openHttp2(url), single, headers, envelope(good, { flags: 1 }));
+  expect(grpcStatusOf(answer)).toBe(3);
+});
+
 test('the wrong content-type, path or method gets 415, 404 or 405', async () => {
   const { url } = await startServer();
   const call = (path: string, init: RequestInit) => fetch(url + path, init).then(({ status }) => status);
@@ -242,6 +260,34 @@ test('a batch of half a million empty items does not block the process', async (
   clearInterval(timer);
   expect(grpcStatusOf(answer)).toBe(3);
   expect(longest).toBeLessThan(1000);
+});
+
+test('random bytes and good messages with random changes are never a fault', async () => {
+  const { url, lines } = await startServer({ limits: { callBurst: 1e6 } });
+  const session = openHttp2(url);
+  const random = randomFrom(12);
+  const counts = new Map<number, number>();
+  const one = async (): Promise<void> => {
+    const method = IngestionService.methods[Math.floor(random() * IngestionService.methods.length)];
+    const bytes = random() < 0.3 ? Buffer.alloc(Math.floor(random() * 200)) : Buffer.from(good);
+    for (let left = 1 + Math.floor(random() * 8); left > 0 && bytes.length > 0; left--) {
+      bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+    }
+    const cut = random() < 0.2 ? bytes.subarray(0, Math.floor(random() * bytes.length)) : bytes;
+    const flags = random() < 0.05 ? Math.floor(random() * 256) : 0;
+    const headers = { authorization, 'content-type': 'application/grpc' };
+    const path = `/${IngestionService.typeName}/${method?.name ?? ''}`;
+    const status = grpcStatusOf(await rawCall(session, path, headers, envelope(cut, { flags })));
+    counts.set(status, (counts.get(status) ?? 0) + 1);
+  };
+  for (let round = 0; round < 40; round++) await Promise.all(Array.from({ length: 50 }, one));
+  // 0 answered, 3 malformed or against the rules, 12 a method that this server lacks.
+  expect(
+    [...counts.keys()].every((status) => [0, 3, 12].includes(status)),
+    JSON.stringify([...counts]),
+  ).toBe(true);
+  expect(counts.get(3)).toBeGreaterThan(500);
+  expect(lines.filter(({ level }) => level === 'error')).toEqual([]);
 });
 
 test('a good message survives all of this', async () => {
