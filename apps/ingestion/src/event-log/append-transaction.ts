@@ -12,8 +12,9 @@ export interface AppendedGroup {
 
 /** A key, and where it is or will be kept. */
 interface Entry {
-  /** The first event of the group that has this key. */
+  /** The first event of the group that has this key, and where it stands there. */
   readonly first: NewEvent;
+  readonly firstIndex: number;
   offset: bigint;
   /** It was kept before this group came. Without fingerprint: its body is erased. */
   stored: { readonly fingerprint: bigint | null } | undefined;
@@ -103,7 +104,7 @@ export async function appendInTransaction(
 
 function sort(group: readonly NewEvent[]): SortedGroup {
   const families = new Map<string, Family>();
-  const entries = group.map((event) => {
+  const entries = group.map((event, index) => {
     const { partition, tenantId, kind, eventKey, occurredAt } = event;
     const name = `${partition} ${kind} ${tenantId}`;
     let family = families.get(name);
@@ -116,7 +117,7 @@ function sort(group: readonly NewEvent[]): SortedGroup {
     }
     let entry = family.entries.get(eventKey);
     if (entry === undefined) {
-      entry = { first: event, offset: 0n, stored: undefined };
+      entry = { first: event, firstIndex: index, offset: 0n, stored: undefined };
       family.entries.set(eventKey, entry);
     }
     return entry;
@@ -177,7 +178,7 @@ function enter(
   const rows: CopyValue[][] = [];
   for (const [index, event] of group.entries()) {
     const entry = entries[index];
-    if (entry === undefined || entry.first !== event || entry.stored !== undefined) continue;
+    if (entry === undefined || entry.firstIndex !== index || entry.stored !== undefined) continue;
     const reservation = partitions.get(event.partition);
     if (reservation === undefined) throw new Error(`There is no partition ${event.partition}.`);
     const { nextOffset, receivedAt } = reservation;
@@ -207,9 +208,9 @@ async function answer(
   const results = group.map((event, index): AppendResult => {
     const entry = entries[index];
     if (entry === undefined) throw new Error('An event has no entry.');
-    const { first, stored, offset } = entry;
+    const { first, firstIndex, stored, offset } = entry;
     if (stored === undefined) {
-      if (event === first) return { outcome: 'accepted', offset };
+      if (index === firstIndex) return { outcome: 'accepted', offset };
       const isSame = event.fingerprint === first.fingerprint || event.sameContentAs(first.body);
       return { outcome: isSame ? 'duplicate' : 'conflict', offset };
     }

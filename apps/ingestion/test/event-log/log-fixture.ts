@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { openDatabase, type Database } from '@parley/database';
 import { eventKinds, type LogEvent } from '@parley/event';
 import { createLogger, systemNow } from '@parley/runtime';
-import { prepareService, type TestCluster, type TestDatabase } from '@parley/testing';
+import { prepareService, testCluster, type TestCluster, type TestDatabase } from '@parley/testing';
 import { onTestFinished } from 'vitest';
 import type { EventLog, NewEvent } from '../../src/event-log/event-log.ts';
 import { ensureMonths } from '../../src/event-log/months.ts';
@@ -14,6 +15,20 @@ import {
 import { migrations } from '../../src/storage/migrations/index.ts';
 
 export const logger = createLogger({ service: 'ingestion', level: 'fatal' });
+
+const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
+
+/** A cluster of each Postgres that the log is tested on: the embedded one, and Debian's 15 where it is installed. */
+export async function testClusters(): Promise<
+  readonly { readonly name: string; readonly cluster: TestCluster }[]
+> {
+  return [
+    { name: 'Postgres 18', cluster: await testCluster() },
+    ...(existsSync(DEBIAN_15)
+      ? [{ name: 'Postgres 15', cluster: await testCluster({ binDir: DEBIAN_15 }) }]
+      : []),
+  ];
+}
 
 /** A database with the log's tables, and how to look at it as whoever. */
 export interface LogDatabase {
