@@ -188,13 +188,14 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
   });
 
   test('an append looks keys up by their index, in the months that matter', async () => {
-    const { database, open, openLog } = await logDatabase(cluster);
+    const { open, openLog } = await logDatabase(cluster);
     const owner = await open('owner');
     const admin = await open('postgres', 1);
     for (const date of ['2025-01-15', '2025-04-15']) await ensureMonths(owner, new Date(date));
     const append = await open('append', 9);
     const log = await openLog({ append });
-    // The plan is made while the month is empty, and must still be right when it is not.
+    // The plan is made while the month is empty and known to be, and must still be right when it is not.
+    await admin.query('analyze ingestion.events');
     for (let call = 0; call < 10; call += 1) {
       const events = Array.from({ length: 500 }, (_, index) =>
         event(`${call} ${index}`, { partition: index % 2 }),
@@ -216,7 +217,6 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
         where t.relname ~ '^events_[0-9]'`,
     );
     const month = `events_${new Date().toISOString().slice(0, 7).replace('-', '_')}`;
-    expect(database.adminUrl).toBeDefined();
     for (const { relname, seq_scan, key_scan, offset_scan } of rows) {
       expect({ relname, seq_scan, offset_scan }).toEqual({ relname, seq_scan: 0n, offset_scan: 0n });
       if (relname === month) expect(key_scan).toBeGreaterThanOrEqual(20n);

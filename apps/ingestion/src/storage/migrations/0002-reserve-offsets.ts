@@ -16,8 +16,8 @@ export const reserveOffsets = defineMigration('0002-reserve-offsets', [
    )
    language plpgsql
    set search_path = ingestion, pg_temp
-   -- A month is empty and unknown to the planner when its first event comes, and the plan is kept: only one by the
-   -- index is good for what follows. The index of offsets is out of its reach, see its condition.
+   -- A month is empty when its first event comes, and the plan made then is kept: only one by the index of keys is good
+   -- for what follows. (That of offsets is out of reach by its condition.)
    set plan_cache_mode = force_generic_plan
    set enable_seqscan = off
    as $$
