@@ -27,6 +27,7 @@ export const reserveOffsets = defineMigration('0002-reserve-offsets', [
      found_keys uuid[];
      found_offsets bigint[];
      found_fingerprints bigint[];
+     newest timestamptz;
    begin
      -- An acknowledgement means flushed, here and on the standbys, whatever the server's default is.
      if current_setting('synchronous_commit') not in ('on', 'remote_apply') then
@@ -34,7 +35,9 @@ export const reserveOffsets = defineMigration('0002-reserve-offsets', [
      end if;
 
      -- In order, so that no two appends wait for each other.
-     perform from partition_heads h where h.partition = any(partitions) order by h.partition for update;
+     select max(h.last_received_at) into newest
+       from (select p.last_received_at from partition_heads p
+              where p.partition = any(partitions) order by p.partition for update) h;
 
      -- A statement of its own, since its snapshot must see what was committed while the locks were waited for.
      -- "offset 0" keeps it a look-up, one index scan for each family, whatever the planner takes the tables for.
@@ -53,6 +56,8 @@ export const reserveOffsets = defineMigration('0002-reserve-offsets', [
                -- A producer's clock may be a day ahead: then its event was received before it occurred.
                and s.received_at >= date_trunc('month',
                      least(k.earliest - interval '1 day', now() - interval '35 days'), 'UTC')
+               -- Not in the months that are only prepared.
+               and s.received_at <= newest
             offset 0
           ) e
           order by k.family, e.event_key, e.log_offset
