@@ -58,7 +58,7 @@ interface Queue {
   readonly parts: Part[];
   events: number;
   bytes: number;
-  /** When its oldest part came, in turns. */
+  /** Since when it waits, or was last served: the lowest is the next. */
   turn: number;
   /** A transaction holds its partition. */
   isBusy: boolean;
