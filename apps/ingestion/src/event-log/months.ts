@@ -43,10 +43,12 @@ async function ensureMonth(owner: Database, start: Date, end: Date): Promise<voi
 }
 
 async function exists(database: Pick<Database, 'query'>, table: string): Promise<boolean> {
-  const { rows } = await database.query<{ exists: boolean }>(`select to_regclass($1) is not null as exists`, [
-    table,
-  ]);
-  return rows[0]?.exists === true;
+  // Not by to_regclass: after the wait for the lock it may still answer from before.
+  const { rowCount } = await database.query(
+    `select from pg_class where relname = $1 and relnamespace = 'ingestion'::regnamespace`,
+    [table],
+  );
+  return rowCount > 0;
 }
 
 /** The two indexes of a month. They can't be the parent's, whose unique indexes would have to contain received_at. */
