@@ -101,18 +101,16 @@ export function event(text: string, fields: Partial<NewEvent> = {}): NewEvent {
   };
 }
 
-/** What a partition holds after an offset, read by a tail until `count` events have come. */
+/** What a partition holds after an offset: waits until `count` events have come, at most 10 s. */
 export async function read(log: EventLog, partition: number, count: number, after = 0n): Promise<LogEvent[]> {
-  const stop = new AbortController();
   const events: LogEvent[] = [];
   if (count === 0) return events;
-  const batches = log.tail({ partition, afterOffset: after, maxBatchSize: 1_000, signal: stop.signal });
-  for await (const batch of batches) {
+  const signal = AbortSignal.timeout(10_000);
+  for await (const batch of log.tail({ partition, afterOffset: after, maxBatchSize: 1_000, signal })) {
     events.push(...batch.events);
-    if (events.length >= count) break;
+    if (events.length >= count) return events;
   }
-  stop.abort();
-  return events;
+  throw new Error(`Only ${events.length} of ${count} events came within 10 s.`);
 }
 
 export function textOf({ body }: LogEvent): string | undefined {
