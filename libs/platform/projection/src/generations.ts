@@ -71,8 +71,8 @@ async function retire(tx: Transaction, projection: string, generation: number): 
 }
 
 /** How long the running generation is held so that the next one can reach it. */
-const MEET_MS = 500;
-const LOOK_AGAIN_MS = 10;
+const meetMs = 500;
+const lookAgainMs = 10;
 
 /**
  * Lets the generation being built take over from the one that answers, in one transaction, so that an answer never
@@ -113,9 +113,9 @@ export async function switchGenerations(
         return goal !== undefined && (reached.get(partition) ?? -1n) >= goal;
       });
     };
-    for (let waited = 0; !(await hasMet()); waited += LOOK_AGAIN_MS) {
-      if (waited >= MEET_MS) return false;
-      await sleep(LOOK_AGAIN_MS);
+    for (let waited = 0; !(await hasMet()); waited += lookAgainMs) {
+      if (waited >= meetMs) return false;
+      await sleep(lookAgainMs);
     }
     await retire(tx, projection, active);
     await tx.query(
@@ -127,7 +127,7 @@ export async function switchGenerations(
 }
 
 /** 2 MiB: enough to be quick, few enough rows that nobody notices. */
-const PAGES_AT_ONCE = 256;
+const pagesAtOnce = 256;
 
 /**
  * Deletes the rows of a retired generation: once through each table in its physical order, since no index leads with
@@ -146,11 +146,11 @@ export async function emptyGeneration(
     );
     const { kind, pages } = rows[0] ?? { kind: 'none', pages: 0n };
     if (kind !== 'r') throw new Error(`A projection's table must be an ordinary one; ${table} is not.`);
-    for (let page = 0n; page < pages; page += BigInt(PAGES_AT_ONCE)) {
+    for (let page = 0n; page < pages; page += BigInt(pagesAtOnce)) {
       signal.throwIfAborted();
       await db.query(`delete from ${table} where ctid >= $1::tid and ctid < $2::tid and generation = $3`, [
         `(${page},0)`,
-        `(${page + BigInt(PAGES_AT_ONCE)},0)`,
+        `(${page + BigInt(pagesAtOnce)},0)`,
         generation,
       ]);
     }
