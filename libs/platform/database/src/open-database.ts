@@ -36,6 +36,11 @@ export interface TransactionOptions {
   readonly readOnly?: boolean;
   /** Runs at most when it loses against others (serialization failure, deadlock); 5 unless told, 1 for never again. */
   readonly attempts?: number;
+  /**
+   * A whole number of milliseconds after which the server ends it while it waits for its next statement, so that what
+   * it has locked is free when the process is frozen; 60,000 unless told.
+   */
+  readonly idleMs?: number;
 }
 
 /**
@@ -177,15 +182,16 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
   const transaction = async <T>(
     work: (tx: Transaction) => Promise<T>,
-    { isolation = 'read committed', readOnly = false, attempts = ATTEMPTS }: TransactionOptions,
+    { isolation = 'read committed', readOnly = false, attempts = ATTEMPTS, idleMs }: TransactionOptions,
     tenantId?: string,
   ): Promise<T> => {
     const mode = readOnly ? ' read only' : '';
     // In one round trip with begin. `set local`, since on Citus it reaches the workers and set_config does not
     // (there citus.propagate_set_commands must be 'local' for the role).
+    const idle = idleMs === undefined ? '' : `; set local idle_in_transaction_session_timeout = ${idleMs}`;
     const tenant =
       tenantId === undefined ? '' : `; set local ${TENANT_SETTING} = '${parseTenantId(tenantId)}'`;
-    return retry(attempts, () => attempt(`begin isolation level ${isolation}${mode}${tenant}`, work));
+    return retry(attempts, () => attempt(`begin isolation level ${isolation}${mode}${idle}${tenant}`, work));
   };
 
   return {

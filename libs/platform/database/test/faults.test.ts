@@ -70,6 +70,24 @@ test('a crash of the server is unavailable to what runs and what comes, and over
   expect(await database.entities(undefined, (em) => em.execute('select 2 as two'))).toEqual([{ two: 2 }]);
 });
 
+test('a transaction that stands idle for longer than it may is ended, and what it locked is free', async () => {
+  const database = await open();
+  const frozen = database.transaction(
+    async (tx) => {
+      await tx.query('select pg_advisory_xact_lock(1)');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await tx.query('select 1');
+    },
+    { idleMs: 100 },
+  );
+  const told = expect(frozen).rejects.toMatchObject(unavailable);
+  await expect
+    .poll(async () => (await asAdmin("select from pg_locks where locktype = 'advisory'")).length)
+    .toBe(1);
+  await database.transaction((tx) => tx.query('select pg_advisory_xact_lock(1)'));
+  await told;
+});
+
 test('a server without connections to spare is unavailable', async () => {
   const database = await open();
   await asAdmin('alter role alpha_worker connection limit 0');
