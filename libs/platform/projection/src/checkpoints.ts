@@ -123,8 +123,7 @@ async function changeLeases(
 
 /**
  * Moves a checkpoint, which also makes its lease last from now on. The first statement of a fold's transaction, so
- * that whoever lost the lease is refused before it has written or locked anything else. A process that is frozen from
- * here on is cut off when its lease ends: what it has locked would keep others from taking over.
+ * that whoever lost the lease is refused before it has written or locked anything else.
  * @throws LeaseLost when it is not where the caller believes it to be, or no longer the caller's.
  */
 export async function moveCheckpoint(
@@ -138,8 +137,7 @@ export async function moveCheckpoint(
       text: `update projection_checkpoints
                 set position = $6, complete_to = $7,
                     lease_expires_at = clock_timestamp() + make_interval(secs => $8::float8 / 1000)
-              where partition = $1 and projection = $2 and generation = $3 and lease_token = $4 and position = $5
-              returning set_config('idle_in_transaction_session_timeout', $8::text, true)`,
+              where partition = $1 and projection = $2 and generation = $3 and lease_token = $4 and position = $5`,
     },
     [lease.partition, lease.projection, lease.generation, lease.token, from, to, completeTo, leaseMs],
   );

@@ -103,11 +103,15 @@ async function foldOnce(
 ): Promise<void> {
   const last = events.at(-1);
   if (last === undefined) return;
-  await db.transaction(async (tx) => {
-    await moveCheckpoint(tx, lease, { from: after, to: last.offset, completeTo: last.receivedAt, leaseMs });
-    await projection.fold({ tx, partition: lease.partition, generation: lease.generation }, events);
-    await reachFailpoint('projection:folded', lease);
-  });
+  await db.transaction(
+    async (tx) => {
+      await moveCheckpoint(tx, lease, { from: after, to: last.offset, completeTo: last.receivedAt, leaseMs });
+      await projection.fold({ tx, partition: lease.partition, generation: lease.generation }, events);
+      await reachFailpoint('projection:folded', lease);
+    },
+    // A process that is frozen in here is cut off when its lease ends: its locks would keep others from taking over.
+    { idleMs: leaseMs },
+  );
   await reachFailpoint('projection:written', lease);
 }
 

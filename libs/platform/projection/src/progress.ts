@@ -20,6 +20,8 @@ export interface Reach {
   readonly partition: number;
   readonly position: bigint;
   readonly completeTo: Date;
+  /** Whether the partition is stopped because the log does not have what was taken. */
+  readonly isStopped: boolean;
 }
 
 /** What the runtime tells. */
@@ -65,10 +67,10 @@ export function createProgressBoard(now: Now): ProgressBoard {
     positionOf: (projection, partition) => placeOf(projection, partition).position,
     isWorkedHere: (projection, partition) => placeOf(projection, partition).isWorkedHere,
 
-    lagMs({ projection, partition, position, completeTo }) {
+    lagMs({ projection, partition, position, completeTo, isStopped }) {
       const at = now().getTime();
       const head = heads.get(partition);
-      if (head === undefined) return Math.max(0, at - completeTo.getTime());
+      if (head === undefined || isStopped) return Math.max(0, at - completeTo.getTime());
       if (head.offset > position) {
         const { next } = placeOf(projection, partition);
         // Where the next event's receipt isn't known, that of the last one is the nearest time before it.

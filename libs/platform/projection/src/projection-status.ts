@@ -63,13 +63,21 @@ export async function listProjectionStatus(
 }
 
 function partitionStatus(checkpoint: Checkpoint, progress: ProjectionProgress): PartitionStatus {
-  const { projection, partition, position, completeTo, stoppedBecause } = checkpoint;
+  const { projection, partition, position, stoppedBecause } = checkpoint;
+  const completeTo = checkpoint.completeTo ?? undefined;
+  const isStopped = stoppedBecause !== null;
   return {
     partition,
     position,
     headOffset: progress.headOf(partition) ?? 0n,
-    completeTo: completeTo ?? undefined,
-    lagMs: progress.lagMs({ projection, partition, position, completeTo: completeTo ?? new Date(0) }),
+    completeTo,
+    lagMs: progress.lagMs({
+      projection,
+      partition,
+      position,
+      completeTo: completeTo ?? new Date(0),
+      isStopped,
+    }),
     stoppedBecause: stoppedBecause ?? undefined,
   };
 }

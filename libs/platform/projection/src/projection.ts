@@ -8,13 +8,15 @@ export interface Projection {
   /** Of its code: a higher one than that of the rows makes a new generation, which takes over when it has caught up. */
   readonly version: number;
   /**
-   * Every table that the fold writes, all with the columns `partition` and `generation`. Verification compares them row
+   * Every table that the fold writes, ordinary ones, all with the columns `partition` and `generation`. Verification compares them row
    * by row; a generation that answers no more is deleted from them.
    */
   readonly tables: readonly ProjectionTable[];
   /**
    * Takes events into the tables. Runs in the transaction that also moves the checkpoint, so that the effect of each
-   * event is exactly once. It must not depend on how events are batched, nor on a clock.
+   * event is exactly once. It must not depend on how events are batched, nor on a clock, and may run again: its only
+   * effects are statements of `context.tx`. An error that says nothing about the events (see `isPassing`) is waited
+   * out; after any other one the event at fault is found, parked, and may be replayed after later ones.
    */
   fold(context: FoldContext, events: readonly LogEvent[]): Promise<void>;
 }
@@ -22,7 +24,10 @@ export interface Projection {
 export interface ProjectionTable {
   /** Without the schema: `kpi_rollups`. */
   readonly name: string;
-  /** What to compare, as SQL expressions over a row, where it isn't simply every column but `generation`. */
+  /**
+   * What to compare, as SQL expressions over a row, where it isn't simply every column but `generation`. Of types that
+   * have an equality: `jsonb`, not `json`.
+   */
   readonly compare?: readonly string[];
 }
 

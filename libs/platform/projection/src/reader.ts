@@ -53,6 +53,7 @@ interface CheckpointRow {
   readonly generation: number;
   readonly position: bigint | null;
   readonly completeTo: Date | null;
+  readonly isStopped: boolean;
 }
 
 export function createProjectionReader({
@@ -94,7 +95,8 @@ export function createProjectionReader({
           const { rows } = await tx.query<CheckpointRow>(
             {
               name: 'read projection checkpoint',
-              text: `select g.generation, c.position, c.complete_to as "completeTo"
+              text: `select g.generation, c.position, c.complete_to as "completeTo",
+                            c.stopped_because is not null as "isStopped"
                        from projection_generations g
                        left join projection_checkpoints c
                          on c.partition = $2 and c.projection = g.projection and c.generation = g.generation
@@ -108,7 +110,8 @@ export function createProjectionReader({
           // A database that is read from a standby can be behind what was waited for.
           if (position < minPosition) throw notCaughtUp(projection);
           const completeTo = row.completeTo ?? new Date(0);
-          const lagMs = progress.lagMs({ projection, partition, position, completeTo });
+          const { isStopped } = row;
+          const lagMs = progress.lagMs({ projection, partition, position, completeTo, isStopped });
           return answer({ tx, generation: row.generation, watermark: { position, completeTo, lagMs } });
         },
         { isolation: 'repeatable read', readOnly: true },

@@ -188,6 +188,7 @@ test('a projection that is ahead of the log stops, loudly and for good, until it
   await new Promise((resolve) => setTimeout(resolve, 500));
   const [status] = await runtime.list();
   expect(status?.partitions[0]).toMatchObject({ position: 10n, stoppedBecause: expect.any(String) });
+  expect(status?.partitions[0]?.lagMs).toBeGreaterThanOrEqual(500);
   await expect(verified(runtime)).rejects.toMatchObject({ reason: 'PROJECTION_STOPPED' });
 
   for await (const _ of runtime.rebuild('toy.words', never));
