@@ -1,0 +1,53 @@
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { Health } from '@parley/contracts/grpc/health/v1/health';
+import { ServerReflection } from '@parley/contracts/grpc/reflection/v1/reflection';
+import { ServerReflection as ServerReflectionAlpha } from '@parley/contracts/grpc/reflection/v1alpha/reflection';
+import { ExperimentService } from '@parley/contracts/parley/experiment/v1/experiment_service';
+import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
+import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
+import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
+import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import { OptimizerService } from '@parley/contracts/parley/optimizer/v1/optimizer_service';
+import { ProjectionService } from '@parley/contracts/parley/projection/v1/projection_service';
+
+/** Who may call: anybody, the operator, other services, or a tenant's key of this scope (`admin` may do it all). */
+export type Admission = 'anybody' | 'operator' | 'services' | TenantScope;
+export const tenantScopes = ['ingest', 'read', 'experiment', 'admin'] as const;
+export type TenantScope = (typeof tenantScopes)[number];
+
+export interface ServedMethod {
+  /** `/service/Method`. */
+  readonly path: string;
+  readonly method: DescMethod;
+  readonly admission: Admission;
+}
+
+/** Every service that is served, with who may call it, as the contracts say; here stated once more on purpose. */
+const services: readonly (readonly [DescService, Admission, Readonly<Record<string, Admission>>?])[] = [
+  [Health, 'anybody'],
+  [ServerReflection, 'anybody'],
+  [ServerReflectionAlpha, 'anybody'],
+  [IngestionService, 'ingest', { GetInteraction: 'read', ListInteractions: 'read' }],
+  [TenantService, 'admin', { CreateTenant: 'operator', ListTenants: 'operator' }],
+  [QuarantineService, 'admin'],
+  [PrivacyService, 'admin', { SetConsent: 'ingest' }],
+  [AccessService, 'services'],
+  [EventLogService, 'services'],
+  [MetricsService, 'read'],
+  [OptimizerService, 'read'],
+  [ExperimentService, 'experiment', { AnalyzeAbTest: 'read' }],
+  [ProjectionService, 'operator'],
+];
+
+export const servedServices: readonly DescService[] = services.map(([service]) => service);
+
+export const servedMethods: readonly ServedMethod[] = services.flatMap(([service, usual, special = {}]) =>
+  service.methods.map((method) => ({
+    path: `/${service.typeName}/${method.name}`,
+    method,
+    admission: special[method.name] ?? usual,
+  })),
+);
