@@ -29,7 +29,7 @@ const retryMs = 20;
  * Takes events into a projection and moves its checkpoint behind the last one; the effect of each event and the move
  * are one transaction. Events that fail together are tried in halves, until the one at fault stands alone and is
  * parked. What came before it stays taken, whatever happens then.
- * @param after the checkpoint as it is; the events follow it without a gap.
+ * @param after the checkpoint as it is; the events are those that follow it.
  * @throws LeaseLost when it is elsewhere or no longer the caller's; whatever `isPassing` calls passing; the signal's
  *   reason. After any of these the checkpoint may have moved.
  */
@@ -70,7 +70,7 @@ async function foldApart(
     const attempts = half.length === 1 ? attemptsAlone : 1;
     const failure = await tryToFold(dependencies, lease, position, half, attempts, signal);
     if (failure !== undefined) await foldApart(dependencies, lease, position, half, failure.error, signal);
-    position += BigInt(half.length);
+    position = half.at(-1)?.offset ?? position;
   }
 }
 

@@ -35,8 +35,11 @@ export interface WorkerOptions extends FoldDependencies {
 
 /** The log gave other events than those that follow. */
 class LogGap extends Error {
-  constructor(position: bigint, offset: bigint) {
-    super(`The log went on at ${offset} after ${position}: events are missing or come twice.`);
+  constructor(position: bigint, events: readonly LogEvent[]) {
+    const offsets = `${events[0]?.offset} to ${events.at(-1)?.offset}`;
+    super(
+      `After ${position} the log gave ${events.length} events, ${offsets}: some are missing or come twice.`,
+    );
     this.name = 'LogGap';
   }
 }
@@ -68,7 +71,7 @@ async function work(options: WorkerOptions, lease: Lease, signal: AbortSignal): 
       const some = events.slice(start, start + limit);
       await options.slots(() => foldEvents(options, lease, reached, some, signal));
       start += some.length;
-      reached += BigInt(some.length);
+      reached = some.at(-1)?.offset ?? reached;
       options.onReached(reached);
       limit = Math.min(limit * 2, options.batchSize);
     }
@@ -96,7 +99,7 @@ async function work(options: WorkerOptions, lease: Lease, signal: AbortSignal): 
           options.onHead(headOffset);
           const [first] = events;
           if (first === undefined) continue;
-          if (first.offset !== position + 1n) throw new LogGap(position, first.offset);
+          requireNoGap(position, events);
           options.onReceived(position, first.receivedAt);
           outage = databaseOutage;
           await options.reachFailpoint('projection:read', lease);
@@ -124,6 +127,15 @@ async function work(options: WorkerOptions, lease: Lease, signal: AbortSignal): 
   }
   sourceOutage.ended(who);
   databaseOutage.ended(who);
+}
+
+/** The log begins where its retention has come to; whoever has taken something may miss nothing. */
+function requireNoGap(position: bigint, events: readonly LogEvent[]): void {
+  const [first, last] = [events[0], events.at(-1)];
+  if (first === undefined || last === undefined) return;
+  const follows = position === 0n ? first.offset > 0n : first.offset === position + 1n;
+  if (!follows || last.offset - first.offset !== BigInt(events.length - 1))
+    throw new LogGap(position, events);
 }
 
 /** Events that were taken are not in the log: it has lost some, or is another one. Going on would hide that. */

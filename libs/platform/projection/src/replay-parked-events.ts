@@ -36,9 +36,10 @@ export async function replayParkedEvents(
     if (page.length === 0) return { replayedCount, parkedCount };
     for (const { partition, offset } of page) {
       signal.throwIfAborted();
-      const event = await readEvent(source, partition, offset, signal);
+      const event = await findEvent(source, partition, offset, signal);
       const key = { projection: projection.name, generation: active.generation, partition };
-      if (await replayEvent(dependencies, key, event)) replayedCount += 1;
+      if (event === undefined) await countAttempt(db, key, offset, 'The log does not have it any more.');
+      if (event !== undefined && (await replayEvent(dependencies, key, event))) replayedCount += 1;
       else parkedCount += 1;
       after = { partition, offset };
     }
@@ -72,20 +73,22 @@ async function replayEvent(
   }
 }
 
-async function readEvent(
+async function findEvent(
   source: LogSource,
   partition: number,
   offset: bigint,
   signal: AbortSignal,
-): Promise<LogEvent> {
+): Promise<LogEvent | undefined> {
   for await (const { events } of source.tail({
     partition,
     afterOffset: offset - 1n,
     maxBatchSize: 1,
     signal,
   })) {
-    if (events[0] !== undefined) return events[0];
+    const [first] = events;
+    // Where retention has been, the log goes on with a later one.
+    if (first !== undefined) return first.offset === offset ? first : undefined;
   }
   signal.throwIfAborted();
-  throw new Error(`The log ended its stream before offset ${offset}.`);
+  throw new Error('The log ended its stream.');
 }

@@ -209,7 +209,7 @@ async function* foldUpTo(
   const tail = { partition: lease.partition, afterOffset: from, maxBatchSize: batchSize, signal };
   let position = from;
   for await (const { events } of source.tail(tail)) {
-    const wanted = events.slice(0, Number(goal - position));
+    const wanted = events.filter(({ offset }) => offset <= goal);
     const last = wanted.at(-1);
     if (last === undefined) continue;
     await slots(() => foldEvents(dependencies, lease, position, wanted, signal));

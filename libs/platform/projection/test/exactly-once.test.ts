@@ -160,13 +160,27 @@ test('a log that skips an event is not followed', async () => {
     heads: log.heads,
     async *tail(options) {
       for await (const batch of log.tail(options)) {
-        yield { ...batch, events: batch.events.filter(({ offset }) => offset !== 1n) };
+        yield { ...batch, events: batch.events.filter(({ offset }) => offset !== 5n) };
       }
     },
   };
   startRuntime({ db: worker, source: skipping, logger });
   await until(() => lines.some(({ level, msg }) => level === 'error' && msg === 'the log has a gap'));
   expect(await wordCounts(worker)).toEqual({});
+});
+
+test('a log whose first events are gone by retention is followed from where it begins', async () => {
+  const database = await cluster.database(service, prepare);
+  const worker = await openAs(database, 'worker');
+  const log = createSimulatedLog();
+  log.append(0, [{ text: 'old' }, { text: 'old' }, { text: 'poison' }, { text: 'new' }]);
+  const beginning: LogSource = {
+    heads: log.heads,
+    tail: (options) => log.tail({ ...options, afterOffset: options.afterOffset || 2n }),
+  };
+  startRuntime({ db: worker, source: beginning });
+  await untilCaughtUp(worker, await log.heads(never));
+  expect(await wordCounts(worker)).toEqual({ new: 1 });
 });
 
 test('a projection that is ahead of the log stops, loudly and for good, until it is rebuilt', async () => {
