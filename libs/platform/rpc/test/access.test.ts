@@ -150,6 +150,17 @@ test('scripts of allowed origins may call, others may not', async () => {
   expect(allowed.status).toBe(204);
   expect(allowed.headers.get('access-control-allow-origin')).toBe('https://console.example');
   expect(allowed.headers.get('access-control-allow-headers')).toContain('authorization');
+  const call = await fetch(`${url}/${IngestionService.typeName}/RecordInteraction`, {
+    method: 'POST',
+    headers: {
+      origin: 'https://console.example',
+      'content-type': 'application/json',
+      ...bearer('key-ingest'),
+    },
+    body: JSON.stringify(interaction),
+  });
+  expect(call.headers.get('access-control-allow-origin')).toBe('https://console.example');
+  expect(call.headers.get('access-control-expose-headers')).toContain('x-request-id');
   expect(
     (await preflight('https://elsewhere.example')).headers.get('access-control-allow-origin'),
   ).toBeNull();
