@@ -5,6 +5,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from '@connectrpc/connect-node';
+import { createGrpcWebTransport as createBrowserTransport } from '@connectrpc/connect-web';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   IngestionService,
@@ -46,6 +47,7 @@ test('grpc-js, gRPC, gRPC-Web and Connect clients and plain JSON make the same c
     createGrpcTransport({ baseUrl, useBinaryFormat: false }),
     createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
     createGrpcWebTransport({ baseUrl, httpVersion: '2' }),
+    createBrowserTransport({ baseUrl, useBinaryFormat: true }),
     createConnectTransport({ baseUrl, httpVersion: '1.1' }),
     createConnectTransport({ baseUrl, httpVersion: '2', useBinaryFormat: true }),
   ];
@@ -68,6 +70,7 @@ test('a server stream is read over gRPC, gRPC-Web and Connect', async () => {
   for (const transport of [
     createGrpcTransport({ baseUrl }),
     createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
+    createBrowserTransport({ baseUrl, useBinaryFormat: true }),
     createConnectTransport({ baseUrl, httpVersion: '1.1' }),
   ]) {
     const stop = new AbortController();
