@@ -74,6 +74,8 @@ async function* readStream(
     throw stalled.signal.aborted ? stalled.signal.reason : error;
   } finally {
     clearTimeout(timer);
+    // A reader who leaves early does not end the call by that: the library would leave it open, unread.
+    stalled.abort();
   }
 }
 

@@ -79,6 +79,14 @@ test('events come over as they are', async () => {
   );
 });
 
+test('a reader who leaves ends the stream', async () => {
+  const log = createSimulatedLog();
+  log.append(0, [{ text: 'hello' }]);
+  const { server, source } = await setUp(log);
+  await firstBatch(source, { partition: 0, afterOffset: 0n, maxBatchSize: 10, signal: never });
+  await expect.poll(() => server.callsInFlight()).toBe(0);
+});
+
 test('an event whose body is erased comes without one', async () => {
   const log = createSimulatedLog();
   log.append(0, [{ text: 'forgotten' }]);
