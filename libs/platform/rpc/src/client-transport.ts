@@ -38,7 +38,10 @@ const idleConnectionTimeoutMs = 4 * 60_000;
 const pingIntervalMs = 10_000;
 const pingTimeoutMs = 5000;
 
-/** A transport for clients made by `createClient` of Connect. */
+/**
+ * A transport for clients made by `createClient` of Connect. Who leaves a stream before its end (`break`) must abort its
+ * signal: the client keeps the call open otherwise, unread.
+ */
 export function createTransportTo(options: TransportOptions): ClientTransport {
   const { baseUrl, credential, tenant, protocol = 'grpc', retry = {}, defaultTimeoutMs = 10_000 } = options;
   const sessionManager = new Http2SessionManager(
