@@ -73,13 +73,15 @@ export interface TestService {
 
 export interface TestServiceOptions {
   readonly now?: Now;
+  /** The clock of the server in front of it, by which failed credentials are forgiven. */
+  readonly edgeNow?: Now;
   /** When it is closed: after the test unless told; `afterAll` for one that the tests of a file share. */
   readonly atEnd?: (close: () => Promise<void>) => void;
 }
 
 export async function startService(
   cluster: TestCluster,
-  { now = systemNow, atEnd = onTestFinished }: TestServiceOptions = {},
+  { now = systemNow, edgeNow = systemNow, atEnd = onTestFinished }: TestServiceOptions = {},
 ): Promise<TestService> {
   const database = await cluster.database('ingestion service', ({ adminUrl }) =>
     migrateIngestion({ adminUrl, databaseSecret: TEST_SECRET, logger, now: systemNow }),
@@ -104,7 +106,7 @@ export async function startService(
     resolver,
     health,
     logger,
-    now: systemNow,
+    now: edgeNow,
   });
   const admin = await openDatabase({
     url: database.adminUrl,
