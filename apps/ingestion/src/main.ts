@@ -1,24 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import process from 'node:process';
+import { projectionAccess, projectionRoutes } from '@parley/projection';
 import { createHealthRegistry, startRpcServer } from '@parley/rpc';
-import { createLogger, loadConfig, runUntilSignal, systemNow } from '@parley/runtime';
+import { ConfigError, createLogger, loadConfig, runUntilSignal, systemNow } from '@parley/runtime';
 import type { Logger } from '@parley/runtime';
 import { configSchema, migrateConfigSchema, toProcessConfig } from './config.ts';
 import { migrateIngestion, service } from './migrate-ingestion.ts';
 import { createIngestionService } from './service.ts';
 
-const command = process.argv[2];
-switch (command) {
-  case undefined:
-    await serve();
-    break;
-  case 'migrate':
-    await migrate();
-    break;
-  default:
-    process.stderr.write(`Unknown command: ${command}. There is migrate, and nothing for serving.\n`);
-    process.exitCode = 2;
+try {
+  await run(process.argv[2]);
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function run(command: string | undefined): Promise<void> {
+  switch (command) {
+    case undefined:
+      return serve();
+    case 'migrate':
+      return migrate();
+    default:
+      process.stderr.write(`Unknown command: ${command}. There is migrate; without a command it serves.\n`);
+      process.exitCode = 2;
+  }
 }
 
 async function serve(): Promise<void> {
@@ -38,14 +46,18 @@ async function serve(): Promise<void> {
         kill: () => process.kill(process.pid, 'SIGKILL'),
       });
       closers.push('service', () => ingestion.close());
-      const { routes, binaryRoutes, access, resolver } = ingestion;
+      const { binaryRoutes, resolver } = ingestion;
+      const ofProjections = projectionRoutes([ingestion.projections]);
       const { host, port } = config;
       const server = await startRpcServer({
         host,
         port,
-        routes,
+        routes: (router) => {
+          ingestion.routes(router);
+          ofProjections(router);
+        },
         binaryRoutes,
-        access,
+        access: { ...ingestion.access, ...projectionAccess },
         resolver,
         health,
         logger,

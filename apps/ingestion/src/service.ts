@@ -13,6 +13,7 @@ import { createMessageValidator } from '@parley/rpc';
 import type { AccessPolicy, HealthRegistry, Routes } from '@parley/rpc';
 import { createClosers } from '@parley/runtime';
 import type { Logger, Now } from '@parley/runtime';
+import { announceHealth } from './announce-health.ts';
 import type { IngestionConfig } from './config.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { armFailpoint } from './event-log/failpoint.ts';
@@ -39,6 +40,7 @@ import { createUuidV7 } from './uuid-v7.ts';
 export interface IngestionDependencies {
   readonly now: Now;
   readonly logger: Logger;
+  /** Told when the services serve. */
   readonly health: HealthRegistry;
   /** Names this process among those that run the same projections; no two at once may share it. */
   readonly holder: string;
@@ -125,15 +127,15 @@ export async function createIngestionService(
   });
   const tenants = createTenantStore({ app, worker });
 
-  for (const { typeName } of [
-    IngestionService,
-    TenantService,
-    QuarantineService,
-    AccessService,
-    EventLogService,
-  ]) {
-    health.set(typeName, 'serving');
-  }
+  const services = [IngestionService, TenantService, QuarantineService, AccessService, EventLogService];
+  const announcement = announceHealth({
+    services: services.map(({ typeName }) => typeName),
+    health,
+    log,
+    projections,
+    logger,
+  });
+  closers.push('health', () => announcement.close());
   return {
     routes(router) {
       router

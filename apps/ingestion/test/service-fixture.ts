@@ -14,7 +14,7 @@ import { openDatabase } from '@parley/database';
 import type { Database } from '@parley/database';
 import { createHealthRegistry, createTransportTo, startRpcServer } from '@parley/rpc';
 import type { ClientTransport } from '@parley/rpc';
-import { createLogger, systemNow } from '@parley/runtime';
+import { createLogger, sleep, systemNow } from '@parley/runtime';
 import type { Now } from '@parley/runtime';
 import { TEST_SECRET } from '@parley/testing';
 import type { TestCluster } from '@parley/testing';
@@ -108,6 +108,7 @@ export async function startService(
     logger,
     now: edgeNow,
   });
+  while (health.get('') !== 'serving') await sleep(10);
   const admin = await openDatabase({
     url: database.adminUrl,
     service: 'ingestion',
