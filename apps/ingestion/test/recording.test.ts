@@ -265,7 +265,7 @@ const bad: readonly (readonly [
   [
     'a time before year 1',
     { ...said('x'), sentAt: create(TimestampSchema, { seconds: -62_135_596_801n }) },
-    ['sent_at', 'sent_at'],
+    ['sent_at'],
   ],
   ['a tick', { payload: { case: 'tick', value: {} } }, [], 'KIND_NOT_ALLOWED'],
   ['a consent', { payload: { case: 'consent', value: {} } }, [], 'KIND_NOT_ALLOWED'],
