@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { CredentialResolver } from '@parley/access';
 import { createHealthRegistry } from '@parley/rpc';
 import {
+  ConfigError,
   createLogger,
   loadConfig,
   runUntilSignal,
@@ -43,31 +44,36 @@ export interface MigrateOptions {
 
 /**
  * A service's process: serves until it is told to stop, or with `migrate` brings the database up to date and ends.
- * Returns the exit code where the process does not end by itself: 2 for an unknown command.
+ * Returns the exit code where the process does not end by itself: 1 for configuration that can't be used, each fault a
+ * line on stderr; 2 for an unknown command.
  */
 export async function runService<Settings extends z.ZodRawShape>(
   options: RunServiceOptions<Settings>,
 ): Promise<number> {
   const [command] = options.argv;
-  switch (command) {
-    case undefined:
-      return serveUntilSignal(options);
-    case 'migrate':
-      await migrateOnce(options);
-      return 0;
-    default:
-      options.stderr.write(`Unknown command: ${command}. There is migrate, and nothing for serving.\n`);
-      return 2;
+  try {
+    switch (command) {
+      case undefined:
+        return await serveUntilSignal(options);
+      case 'migrate':
+        await migrateOnce(options);
+        return 0;
+      default:
+        options.stderr.write(`Unknown command: ${command}. There is migrate, and nothing for serving.\n`);
+        return 2;
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    options.stderr.write(`${error.message}\n`);
+    return 1;
   }
 }
 
 async function serveUntilSignal<Settings extends z.ZodRawShape>(
   options: RunServiceOptions<Settings>,
 ): Promise<never> {
-  const { service: name, env } = options;
-  const settings = z.object(options.settings);
-  const common = loadConfig(z.object(processSettings), env, knownNames(options));
-  const own = loadConfig(settings, env, knownNames(options));
+  const { service: name } = options;
+  const { common, own } = loadSettings(options);
   const { PARLEY_HOST: host, PARLEY_PORT: port, PARLEY_LOG_LEVEL: level, ...values } = common.values;
   const logger = createLogger({ service: name, level });
   for (const warning of common.warnings) logger.warn(warning);
@@ -120,6 +126,25 @@ async function migrateOnce<Settings extends z.ZodRawShape>(
     now: systemNow,
   });
   logger.info('migrated');
+}
+
+/** @throws ConfigError with the faults of both at once. */
+function loadSettings<Settings extends z.ZodRawShape>(options: RunServiceOptions<Settings>) {
+  const { env } = options;
+  const faults: string[] = [];
+  const load = <Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>) => {
+    try {
+      return loadConfig(schema, env, knownNames(options));
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      faults.push(...error.faults);
+      return undefined;
+    }
+  };
+  const common = load(z.object(processSettings));
+  const own = load(z.object(options.settings));
+  if (common === undefined || own === undefined) throw new ConfigError(faults);
+  return { common, own };
 }
 
 function knownNames<Settings extends z.ZodRawShape>({ settings }: RunServiceOptions<Settings>): string[] {
