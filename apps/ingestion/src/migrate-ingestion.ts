@@ -1,20 +1,10 @@
-import { bootstrapService, migrate, openDatabase, roleName, rolePassword, roleUrl } from '@parley/database';
-import type { RoleKind } from '@parley/database';
-import type { Logger, Now } from '@parley/runtime';
+import { migrateService, openRole } from '@parley/service';
+import type { MigrateOptions } from '@parley/service';
 import { ensureMonths } from './event-log/months.ts';
 import { migrations } from './storage/migrations/index.ts';
 
 /** The service's name and that of its schema. */
 export const service = 'ingestion';
-
-export interface MigrateIngestionOptions {
-  /** A user that may make roles and schemas. */
-  readonly adminUrl: string;
-  /** From which the passwords of the roles are derived. */
-  readonly databaseSecret: string;
-  readonly logger: Logger;
-  readonly now: Now;
-}
 
 /** Makes roles, schema, tables and the months of the log, or brings them up to date. May be repeated, also at once. */
 export async function migrateIngestion({
@@ -22,25 +12,13 @@ export async function migrateIngestion({
   databaseSecret,
   logger,
   now,
-}: MigrateIngestionOptions): Promise<void> {
-  const passwordOf = (kind: RoleKind) => rolePassword(databaseSecret, roleName(service, kind));
-  const passwords = {
-    owner: passwordOf('owner'),
-    app: passwordOf('app'),
-    worker: passwordOf('worker'),
-    append: passwordOf('append'),
-  };
-  await bootstrapService({ adminUrl, service, passwords });
-  const ownerUrl = roleUrl(adminUrl, roleName(service, 'owner'), passwords.owner);
-  await migrate({ ownerUrl, service, migrations, logger });
-  const owner = await openDatabase({
-    url: ownerUrl,
-    service,
-    poolSize: 1,
-    applicationName: 'ingestion migrate',
-    statementTimeoutMs: 60_000,
-    logger,
-  });
+}: MigrateOptions): Promise<void> {
+  const roles = ['app', 'worker', 'append'] as const;
+  await migrateService({ service, roles, migrations, adminUrl, databaseSecret, logger });
+  const owner = await openRole(
+    { databaseUrl: adminUrl, databaseSecret },
+    { service, kind: 'owner', poolSize: 1, logger },
+  );
   try {
     await ensureMonths(owner, now());
   } finally {

@@ -6,19 +6,17 @@ import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
-import type { Database, RoleKind } from '@parley/database';
 import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
 import type { ProjectionRuntime } from '@parley/projection';
 import { createMessageValidator } from '@parley/rpc';
-import type { AccessPolicy, HealthRegistry, Routes } from '@parley/rpc';
 import { createClosers } from '@parley/runtime';
-import type { Logger, Now } from '@parley/runtime';
+import type { Service, ServiceDependencies } from '@parley/service';
 import { announceHealth } from './announce-health.ts';
 import type { IngestionConfig } from './config.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { armFailpoint } from './event-log/failpoint.ts';
 import { startMonthKeeper } from './month-keeper.ts';
-import { appendConnections, openPostgresEventLog } from './event-log/postgres-event-log.ts';
+import { openPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { startTicker } from './event-log/ticker.ts';
 import { readModelName, readModelProjection } from './read-model/read-model-projection.ts';
 import { ingestionAccess } from './rpc/access-policy.ts';
@@ -32,57 +30,38 @@ import { createRawRecording, createRecording } from './rpc/recording-routes.ts';
 import { createTenantRoutes } from './rpc/tenant-routes.ts';
 import { createKeyDirectory } from './storage/key-directory.ts';
 import { createKeyUses } from './storage/key-uses.ts';
-import { openRole } from './storage/open-role.ts';
+import { openDatabases } from './storage/open-databases.ts';
 import { createQuarantineStore } from './storage/quarantine-store.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
 import { createUuidV7 } from './uuid-v7.ts';
 
-export interface IngestionDependencies {
-  readonly now: Now;
-  readonly logger: Logger;
-  /** Told when the services serve. */
-  readonly health: HealthRegistry;
-  /** Names this process among those that run the same projections; no two at once may share it. */
-  readonly holder: string;
+export interface IngestionDependencies extends ServiceDependencies {
   /** Ends the process at a failpoint, as `kill -9` does. */
   readonly kill: () => void;
 }
 
 /** The service, running, without a port of its own. */
-export interface IngestionService {
-  readonly routes: Routes;
-  /** For requests that are not JSON; see `RpcServerOptions`. */
-  readonly binaryRoutes: Routes;
-  readonly access: AccessPolicy;
+export interface RunningIngestion extends Service {
+  readonly projections: ProjectionRuntime;
   /** Knows every credential; for the server that serves the routes. */
   readonly resolver: CredentialResolver;
   /** For projections of other services in the same process. */
   readonly log: EventLog;
-  readonly projections: ProjectionRuntime;
-  /** Drains what is being written, stops all that runs and closes the database. Stop the server before. */
-  close(): Promise<void>;
 }
 
-/** How many connections each role holds at most. */
-const connections = { app: 12, worker: 16, owner: 1 };
 const closeMs = 20_000;
 
-/** Composes the service over a database that has been migrated. The database need not be there yet. */
+/**
+ * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
+ * once it is. Closing drains what is being written.
+ */
 export async function createIngestionService(
-  { databaseUrl, databaseSecret, operatorKey, serviceSecret, failpoint }: IngestionConfig,
+  config: IngestionConfig,
   { now, logger, health, holder, kill }: IngestionDependencies,
-): Promise<IngestionService> {
+): Promise<RunningIngestion> {
   const closers = createClosers(logger);
-  const open = async (kind: RoleKind, poolSize: number): Promise<Database> => {
-    const database = await openRole({ databaseUrl, databaseSecret, logger }, kind, poolSize);
-    closers.push(`connections of ${kind}`, () => database.close());
-    return database;
-  };
-  const reach = armFailpoint(failpoint, kill);
-  const app = await open('app', connections.app);
-  const worker = await open('worker', connections.worker);
-  const owner = await open('owner', connections.owner);
-  const append = await open('append', appendConnections);
+  const { app, worker, append, owner } = await openDatabases(config, { logger, closers });
+  const reach = armFailpoint(config.failpoint, kill);
 
   const log = openPostgresEventLog({ append, worker, logger, reach });
   closers.push('event log', () => log.close());
@@ -93,7 +72,10 @@ export async function createIngestionService(
 
   const keyUses = createKeyUses({ worker, now, logger });
   closers.push('key uses', () => keyUses.close());
-  const local = createLocalResolver({ operatorKey, directory: createKeyDirectory(worker) });
+  const local = createLocalResolver({
+    operatorKey: config.operatorKey,
+    directory: createKeyDirectory(worker),
+  });
   const noted: CredentialResolver = {
     async resolve(credential, tenantName, signal) {
       const caller = await local.resolve(credential, tenantName, signal);
@@ -116,7 +98,7 @@ export async function createIngestionService(
 
   const random = (size: number) => randomBytes(size);
   const newId = createUuidV7(now, random);
-  const positions = createPositionSealer(serviceSecret);
+  const positions = createPositionSealer(config.serviceSecret);
   const quarantine = createQuarantineStore({ app, newId });
   const check = createEventCheck({ validator: createMessageValidator(), now, newEventId: newId });
   const recording = { log, quarantine, positions, now, check };
@@ -151,7 +133,7 @@ export async function createIngestionService(
     },
     binaryRoutes: createRawRecording(recording),
     access: ingestionAccess,
-    resolver: acceptServices(serviceSecret, remembered),
+    resolver: acceptServices(config.serviceSecret, remembered),
     log,
     projections,
     close: async () => {

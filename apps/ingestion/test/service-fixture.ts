@@ -12,10 +12,11 @@ import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_serv
 import type { Tenant } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { openDatabase } from '@parley/database';
 import type { Database } from '@parley/database';
-import { createHealthRegistry, createTransportTo, startRpcServer } from '@parley/rpc';
+import { createHealthRegistry, createTransportTo } from '@parley/rpc';
 import type { ClientTransport } from '@parley/rpc';
 import { createLogger, sleep, systemNow } from '@parley/runtime';
 import type { Now } from '@parley/runtime';
+import { serve } from '@parley/service';
 import { TEST_SECRET } from '@parley/testing';
 import type { TestCluster } from '@parley/testing';
 import { randomUUID } from 'node:crypto';
@@ -97,17 +98,8 @@ export async function startService(
     },
     { now, logger, health, holder: randomUUID(), kill: () => undefined },
   );
-  const { routes, binaryRoutes, access, resolver, projections } = ingestion;
-  const server = await startRpcServer({
-    port: 0,
-    routes,
-    binaryRoutes,
-    access,
-    resolver,
-    health,
-    logger,
-    now: edgeNow,
-  });
+  const { projections, resolver } = ingestion;
+  const server = await serve({ port: 0, services: [ingestion], resolver, health, logger, now: edgeNow });
   while (health.get('') !== 'serving') await sleep(10);
   const admin = await openDatabase({
     url: database.adminUrl,
