@@ -29,6 +29,7 @@ export const ingestionAccess: AccessPolicy = {
   [`${IngestionService.typeName}/GetInteraction`]: forTenant('read'),
   [`${IngestionService.typeName}/ListInteractions`]: forTenant('read'),
   [TenantService.typeName]: forTenant('admin'),
+  [`${TenantService.typeName}/GetTenant`]: { callers: ['tenant', 'operator'], tenant: 'required' },
   [`${TenantService.typeName}/CreateTenant`]: forOperator,
   [`${TenantService.typeName}/ListTenants`]: forOperator,
   [QuarantineService.typeName]: forTenant('admin'),
