@@ -6,13 +6,12 @@ import { Outcome, Sentiment } from '@parley/contracts/parley/ingestion/v1/event'
 import type { ListInteractionsRequestSchema } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { testCluster } from '@parley/testing';
 import { afterAll, expect, test } from 'vitest';
-import { listInteractions } from '../src/storage/interactions.sql.ts';
 import { refusalOf } from './refusals.ts';
 import { serviceSecret, startService } from './service-fixture.ts';
 import type { TestTenant } from './service-fixture.ts';
 
 const cluster = await testCluster();
-const { admin, tenant } = await startService(cluster, { atEnd: afterAll });
+const { tenant } = await startService(cluster, { atEnd: afterAll });
 
 const at = (minute: number) => timestampFromDate(new Date(Date.UTC(2026, 2, 1, 10, minute)));
 type Filter = MessageInitShape<typeof ListInteractionsRequestSchema>;
@@ -198,49 +197,3 @@ test('a position that is not reached in time is answered with when to try again'
   ).toMatchObject({ code: expect.stringMatching(/Unavailable|DeadlineExceeded/) });
   expect(performance.now() - startedAt).toBeLessThan(3_000);
 });
-
-test.each(['botId', 'groupId', 'memberId', 'conversationId', 'intent'] as const)(
-  'a page by %s is read from an index, however many interactions there are',
-  async (field) => {
-    const { tenant: own } = await tenant();
-    await admin.query(
-      `insert into interaction_rows (partition, generation, tenant_id, event_key, log_offset, occurred_at, received_at,
-                                     interaction_id, bot_id, group_id, member_id, conversation_id, intent)
-       select $1, 77, $2, gen_random_uuid(), n, timestamptz '2026-03-01' + n * interval '1 second', now(), n::text,
-              'x-' || n % 500, 'x-' || n % 500, 'x-' || n % 500, 'x-' || n % 500, 'x-' || n % 500
-         from generate_series(1, 20000) as n`,
-      [own.partition, own.tenantId],
-    );
-    await admin.query('analyze interaction_rows');
-    const filter = {
-      botId: undefined,
-      groupId: undefined,
-      memberId: undefined,
-      conversationId: undefined,
-      intent: undefined,
-      windowStart: undefined,
-      windowEnd: undefined,
-    };
-    const explained = await admin.transaction(async (tx) => {
-      const lines: string[] = [];
-      const explaining: typeof tx = {
-        client: tx.client,
-        query: async <Row extends object>(statement: unknown, parameters: readonly unknown[] = []) => {
-          const { rows } = await tx.query<{ 'QUERY PLAN': string }>(
-            `explain ${String(statement)}`,
-            parameters,
-          );
-          lines.push(...rows.map((row) => row['QUERY PLAN']));
-          return { rows: [] as Row[], rowCount: 0 };
-        },
-      };
-      const scope = { partition: own.partition, generation: 77, tenantId: own.tenantId };
-      const after = { occurredAt: new Date('2026-03-01T03:00:00Z'), interactionId: '5' };
-      await listInteractions(explaining, scope, { ...filter, [field]: 'x-7' }, after, 51);
-      return lines.join('\n');
-    });
-    const column = field.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`);
-    expect(explained).toContain(`interaction_rows_by_${column}`);
-    expect(explained).not.toContain('Seq Scan on interaction_rows');
-  },
-);

@@ -82,7 +82,7 @@ export async function findInteraction(
 
 /**
  * The latest interactions first, ties in the order of their ids, from after a cursor. By index interaction_rows_by_time or
- * interaction_rows_by_<filter>, whichever the planner takes for the most selective.
+ * interaction_rows_by_<filter>, whichever the planner takes for the most selective; they ask for the condition on the offset.
  */
 export async function listInteractions(
   tx: Transaction,
@@ -92,7 +92,7 @@ export async function listInteractions(
   limit: number,
 ): Promise<readonly InteractionRow[]> {
   const parameters: unknown[] = [partition, generation, tenantId, limit];
-  const conditions = ['partition = $1', 'generation = $2', 'tenant_id = $3'];
+  const conditions = ['partition = $1', 'generation = $2', 'tenant_id = $3', 'log_offset > 0'];
   const require = (condition: (parameter: string) => string, value: unknown): void => {
     if (value === undefined) return;
     parameters.push(value);
