@@ -14,7 +14,7 @@ import { migrations } from '../src/storage/migrations/index.ts';
 import { tenantA } from './events.ts';
 
 export const prepareMetrics = prepareService({ service: 'metrics', migrations });
-export const logger = createLogger({ service: 'metrics-test', level: 'fatal' });
+export const logger = createLogger({ service: 'metrics-test', level: 'error' });
 
 export interface Scope {
   readonly tenantId?: string;

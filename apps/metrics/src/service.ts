@@ -1,0 +1,79 @@
+import { createPositionSealer } from '@parley/access';
+import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import type { LogSource } from '@parley/event';
+import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
+import type { ProjectionRuntime, ProjectionRuntimeOptions } from '@parley/projection';
+import { createClosers } from '@parley/runtime';
+import { openRole } from '@parley/service';
+import type { Service, ServiceConfig, ServiceDependencies } from '@parley/service';
+import { service } from './migrate.ts';
+import { kpiProjection } from './projection/kpi-projection.ts';
+import { startReadiness } from './readiness.ts';
+import { metricsAccess } from './rpc/access-policy.ts';
+import { createMetricsRoutes } from './rpc/metrics-routes.ts';
+
+export interface MetricsDependencies extends ServiceDependencies {
+  /** The event log: ingestion's own in the same process, its Tail elsewhere. */
+  readonly source: LogSource;
+  /** For tests that end the process in the middle of a fold. */
+  readonly reachFailpoint?: NonNullable<ProjectionRuntimeOptions['reachFailpoint']>;
+}
+
+const appConnections = 12;
+const workerConnections = 12;
+/** A fold of 5,000 events, or a step of a verification, on a machine that is busy with other things. */
+const workerStatementMs = 60_000;
+const closeMs = 20_000;
+
+/**
+ * Composes the service over a database that has been migrated. Neither the database nor the log need be there yet: it
+ * is `serving` once both have answered for the first time.
+ */
+export async function createMetricsService(
+  config: ServiceConfig,
+  { now, logger, health, source, holder, reachFailpoint = () => undefined }: MetricsDependencies,
+): Promise<Service & { readonly projections: ProjectionRuntime }> {
+  const closers = createClosers(logger);
+  const app = await openRole(config, { service, kind: 'app', poolSize: appConnections, logger });
+  closers.push('connections of app', () => app.close());
+  const worker = await openRole(config, {
+    service,
+    kind: 'worker',
+    poolSize: workerConnections,
+    statementTimeoutMs: workerStatementMs,
+    logger,
+  });
+  closers.push('connections of worker', () => worker.close());
+
+  const projections = createProjectionRuntime({
+    db: worker,
+    source,
+    projections: [kpiProjection],
+    holder,
+    now,
+    logger,
+    reachFailpoint,
+  });
+  projections.start();
+  closers.push('projections', () => projections.close());
+
+  const { progress } = projections;
+  const reader = createProjectionReader({ db: app, projection: kpiProjection.name, progress });
+  const positions = createPositionSealer(config.serviceSecret);
+  health.set(MetricsService.typeName, 'not-serving');
+  const readiness = startReadiness({
+    projections,
+    logger,
+    onReady: () => health.set(MetricsService.typeName, 'serving'),
+  });
+  closers.push('readiness', () => readiness.close());
+
+  return {
+    routes: (router) => router.service(MetricsService, createMetricsRoutes({ reader, positions, now })),
+    access: metricsAccess,
+    projections,
+    close: async () => {
+      await closers.close(closeMs);
+    },
+  };
+}
