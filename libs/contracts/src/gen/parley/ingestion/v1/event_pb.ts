@@ -269,7 +269,7 @@ export type Interaction = Message<"parley.ingestion.v1.Interaction"> & {
   errorCode: string;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -319,7 +319,7 @@ export type Completion = Message<"parley.ingestion.v1.Completion"> & {
   errorCode: string;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -439,7 +439,7 @@ export type Conversion = Message<"parley.ingestion.v1.Conversion"> & {
   timeToConversionSeconds?: number | undefined;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -481,7 +481,7 @@ export type Refund = Message<"parley.ingestion.v1.Refund"> & {
   reason: string;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -572,7 +572,7 @@ export type Feedback = Message<"parley.ingestion.v1.Feedback"> & {
   comment: string;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -643,7 +643,7 @@ export type Handoff = Message<"parley.ingestion.v1.Handoff"> & {
   actor: HandoffActor;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -692,7 +692,7 @@ export type Member = Message<"parley.ingestion.v1.Member"> & {
   segments: string[];
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -720,7 +720,7 @@ export type User = Message<"parley.ingestion.v1.User"> & {
   userId: string;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -784,7 +784,7 @@ export type BotPerformanceMetric = Message<"parley.ingestion.v1.BotPerformanceMe
   sampleSize: bigint;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
@@ -840,7 +840,7 @@ export type Exposure = Message<"parley.ingestion.v1.Exposure"> & {
   propensity?: number | undefined;
 
   /**
-   * Whatever else the producer wants to keep with it; up to 64 entries.
+   * Whatever else the producer wants to keep with it; up to 64 entries, 8 deep and 32,768 bytes.
    *
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
