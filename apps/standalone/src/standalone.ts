@@ -55,7 +55,10 @@ export async function startStandalone(
     { ...common, kill: () => undefined },
   );
   closers.push('ingestion', () => ingestion.close());
-  const metrics = await createMetricsService(config, { ...common, source: ingestion.log });
+  const metrics = await createMetricsService(
+    { ...config, failpoint: undefined, ingestionUrl: '' },
+    { ...common, source: ingestion.log, kill: () => undefined },
+  );
   closers.push('metrics', () => metrics.close());
   const optimizer = await createOptimizerService(config, common);
   closers.push('optimizer', () => optimizer.close());
