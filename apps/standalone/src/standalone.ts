@@ -5,7 +5,7 @@ import { createIngestionService, migrateIngestion } from '@parley/ingestion';
 import { createMetricsService, migrateMetrics } from '@parley/metrics';
 import { createOptimizerService, migrateOptimizer } from '@parley/optimizer';
 import { startPostgres } from '@parley/postgres';
-import { createHealthRegistry } from '@parley/rpc';
+import { createHealthRegistry, type HealthRegistry } from '@parley/rpc';
 import type { Closers, Logger, Now } from '@parley/runtime';
 import { serve } from '@parley/service';
 import type { StandaloneOptions } from './options.ts';
@@ -55,10 +55,7 @@ export async function startStandalone(
     { ...common, kill: () => undefined },
   );
   closers.push('ingestion', () => ingestion.close());
-  const metrics = await createMetricsService(
-    { ...config, failpoint: undefined, ingestionUrl: '' },
-    { ...common, source: ingestion.log, kill: () => undefined },
-  );
+  const metrics = await createMetricsService(config, { ...common, source: ingestion.log });
   closers.push('metrics', () => metrics.close());
   const optimizer = await createOptimizerService(config, common);
   closers.push('optimizer', () => optimizer.close());
@@ -74,7 +71,28 @@ export async function startStandalone(
     now,
   });
   closers.push('server', () => server.close());
+  await untilServing(health);
   return { url: server.url, databaseUrl, secrets };
+}
+
+/** Returns when every service answers; throws when one does not within a minute. */
+async function untilServing(health: HealthRegistry): Promise<void> {
+  const serving = Promise.withResolvers<void>();
+  const look = (): void => {
+    if (health.get('') === 'serving') serving.resolve();
+  };
+  const timer = setTimeout(() => {
+    const waiting = [...health.list()].filter(([name, status]) => name !== '' && status !== 'serving');
+    serving.reject(new Error(`Not serving after a minute: ${waiting.map(([name]) => name).join(', ')}.`));
+  }, minuteMs);
+  const stopLooking = health.onChange(look);
+  look();
+  try {
+    await serving.promise;
+  } finally {
+    stopLooking();
+    clearTimeout(timer);
+  }
 }
 
 async function startEmbeddedPostgres(dataDir: string, logger: Logger, closers: Closers): Promise<string> {
