@@ -11,20 +11,26 @@ export interface RunOptions {
   readonly closeWithinMs?: number;
 }
 
+const sameSignalMs = 1000;
+
 /**
  * Runs a process: starts it, waits for SIGTERM or SIGINT, closes what was opened and exits.
- * A second signal ends the process at once. Exit codes: 0 closed properly; 1 start failed, closing failed or an
+ * A second signal, a second or more later, ends the process at once. Exit codes: 0 closed properly; 1 start failed, closing failed or an
  * error was caught nowhere; 130 ended by a second signal.
  */
 export async function runUntilSignal({ logger, start, closeWithinMs = 10_000 }: RunOptions): Promise<never> {
   const closers = createClosers(logger);
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => {
+    let signalledAt = 0;
     const onSignal = (signal: NodeJS.Signals) => {
       if (stop.signal.aborted) {
+        // One Ctrl-C comes twice: from the terminal, and from npm, which passes its own on.
+        if (performance.now() - signalledAt < sameSignalMs) return;
         logger.warn({ signal }, 'second signal, ending at once');
         process.exit(130);
       }
+      signalledAt = performance.now();
       logger.info({ signal }, 'closing');
       stop.abort(new Error(`stopped by ${signal}`));
       resolve();

@@ -6,12 +6,13 @@ const logger = createLogger({ service: 'process-under-test', level: 'info' });
 
 await runUntilSignal({
   logger,
-  closeWithinMs: behaviour === 'stuck' ? 60_000 : 500,
+  closeWithinMs: behaviour === 'stuck' ? 60_000 : 2000,
   async start(closers, signal) {
     const alive = setInterval(() => undefined, 1000);
     closers.push('alive', async () => {
       clearInterval(alive);
       if (behaviour === 'stuck') await sleep(60_000);
+      if (behaviour === 'slow-close') await sleep(300);
       process.stdout.write('closed\n');
     });
     if (behaviour === 'fails') throw new Error('no database');

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { sleep } from '../src/index.ts';
 
 interface Ended {
   readonly code: number | null;
@@ -9,7 +10,7 @@ interface Ended {
 }
 
 /** Runs the process, sends the signals one after the other once it says it is ready, and waits for its end. */
-async function run(behaviour: string, signals: readonly NodeJS.Signals[]): Promise<Ended> {
+async function run(behaviour: string, signals: readonly NodeJS.Signals[], pauseMs = 0): Promise<Ended> {
   const child = spawn(process.execPath, [
     new URL('process-under-test.ts', import.meta.url).pathname,
     behaviour,
@@ -33,6 +34,7 @@ async function run(behaviour: string, signals: readonly NodeJS.Signals[]): Promi
   for (const signal of signals) {
     child.kill(signal);
     await Promise.race([closing, ended]);
+    await Promise.race([sleep(pauseMs), ended]);
   }
   await ended;
   return { code: child.exitCode, stdout, stderr };
@@ -51,8 +53,14 @@ test('a signal while starting stops the start and exits with 0', async () => {
 });
 
 test('a second signal ends a process that hangs in closing', async () => {
-  const { code } = await run('stuck', ['SIGTERM', 'SIGTERM']);
+  const { code } = await run('stuck', ['SIGTERM', 'SIGTERM'], 1100);
   expect(code).toBe(130);
+});
+
+test('one Ctrl-C that comes twice, from the terminal and from npm, is one signal', async () => {
+  const { code, stdout } = await run('slow-close', ['SIGINT', 'SIGINT']);
+  expect(stdout).toBe('ready\nclosed\n');
+  expect(code).toBe(0);
 });
 
 test('a start that fails is logged as fatal, closes what was opened and exits with 1', async () => {
