@@ -75,6 +75,7 @@ export function createMetricsRoutes({
     },
     listKpiDefinitions: () => ({ definitions: kpiDefinitions.map(toDefinition) }),
 
+    getConversationKpis: () => notYet('GetConversationKpis', 'say how whole conversations went'),
     watchRealTimeMetrics: () => notYet('WatchRealTimeMetrics', 'stream the real-time metrics as they change'),
     listKpiPoints: () => notYet('ListKpiPoints', 'list one KPI over time'),
     explainKpi: () => notYet('ExplainKpi', 'list the events behind a figure'),

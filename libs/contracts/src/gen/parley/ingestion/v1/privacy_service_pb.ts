@@ -642,6 +642,7 @@ export const DataClassSchema: GenEnum<DataClass> = /*@__PURE__*/
 
 /**
  * Consent, retention and erasure. Every call needs scope `admin`, except SetConsent, for which `ingest` is enough.
+ * Not served yet: every call is answered UNIMPLEMENTED.
  *
  * @generated from service parley.ingestion.v1.PrivacyService
  */

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/metrics/v1/kpi.proto.
  */
 export const file_parley_metrics_v1_kpi: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXJsZXkvbWV0cmljcy92MS9rcGkucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxItgBCghLcGlWYWx1ZRINCgV2YWx1ZRgBIAEoARIQCghoYXNfZGF0YRgCIAEoCBIRCgludW1lcmF0b3IYAyABKAESEwoLZGVub21pbmF0b3IYBCABKAESEwoLc2FtcGxlX3NpemUYBSABKAMSFQoNZGVmaW5pdGlvbl9pZBgGIAEoCRIoCgR1bml0GAcgASgOMhoucGFybGV5Lm1ldHJpY3MudjEuS3BpVW5pdBItCghpbnRlcnZhbBgIIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLkludGVydmFsIjcKCEludGVydmFsEg0KBWxvd2VyGAEgASgBEg0KBXVwcGVyGAIgASgBEg0KBWxldmVsGAMgASgBIkAKCEtwaVNjb3BlEhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESGgoIZ3JvdXBfaWQYAiABKAlCCLpIBXIDGMgBIqsBCglLcGlXaW5kb3cSGgoEZGF5cxgBIAEoBUIKukgHGgUYkAMoAUgAEi0KBXJhbmdlGAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuVGltZVJhbmdlSAASLQoFZGF0ZXMYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5EYXRlUmFuZ2VIABIaCgl0aW1lX3pvbmUYBCABKAlCB7pIBHICGGRCCAoGd2luZG93Im8KCVRpbWVSYW5nZRIxCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIvCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiewoJRGF0ZVJhbmdlEjcKCnN0YXJ0X2RhdGUYASABKAlCI7pIIHIeMhxeWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0kEjUKCGVuZF9kYXRlGAIgASgJQiO6SCByHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JCKyAQoKS3BpQ29udGV4dBIwCgx3aW5kb3dfc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRpbWVfem9uZRgDIAEoCRIvCgl3YXRlcm1hcmsYBCABKAsyHC5wYXJsZXkubWV0cmljcy52MS5XYXRlcm1hcmsiXgoJV2F0ZXJtYXJrEhAKCHBvc2l0aW9uGAEgASgJEi8KC2NvbXBsZXRlX3RvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZsYWdfbXMYAyABKAMiKgoKTGFiZWxDb3VudBINCgVsYWJlbBgBIAEoCRINCgVjb3VudBgCIAEoAyL5AQoWQ3VzdG9tZXJFeHBlcmllbmNlS3BpcxItCghhdmdfY3NhdBgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEj0KFnNlbnRpbWVudF9kaXN0cmlidXRpb24YAiADKAsyHS5wYXJsZXkubWV0cmljcy52MS5MYWJlbENvdW50EjwKF3Bvc2l0aXZlX3NlbnRpbWVudF9yYXRlGAMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMwoOY3NhdF90b3AyX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSLlAgoPT3BlcmF0aW9uYWxLcGlzEjUKEGNvbnRhaW5tZW50X3JhdGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI0Cg9yZXNvbHV0aW9uX3JhdGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI5ChRhdmdfaGFuZGxpbmdfdGltZV9tcxgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjYKEXRvdGFsX2NvbnZlcnNpb25zGAQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXYXZnX3Jlc3BvbnNlX2xhdGVuY3lfbXMYBSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI0Cg9jb252ZXJ0ZWRfY291bnQYBiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSLOAgoORW5nYWdlbWVudEtwaXMSMQoMYWN0aXZlX3VzZXJzGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMwoOcmV0ZW50aW9uX3JhdGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI0Cg9jb21wbGV0aW9uX3JhdGUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIwCgtib3VuY2VfcmF0ZRgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjcKEnRvdGFsX2ludGVyYWN0aW9ucxgFIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjMKDmFjdGl2ZV9tZW1iZXJzGAYgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUi1QEKD1JlYWxUaW1lTWV0cmljcxI8ChdpbnRlcmFjdGlvbnNfcGVyX21pbnV0ZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjQKD2NvbnZlcnNpb25fcmF0ZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjYKEWF2Z19yZXNwb25zZV90aW1lGAMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSFgoOd2luZG93X3NlY29uZHMYBCABKAMiTAoOQ3VycmVuY3lBbW91bnQSJQoGYW1vdW50GAEgASgLMhUucGFybGV5LnR5cGUudjEuTW9uZXkSEwoLZXZlbnRfY291bnQYAiABKAMiugEKDUtwaURlZmluaXRpb24SFQoNZGVmaW5pdGlvbl9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBWdyb3VwGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEg8KB2Zvcm11bGEYBSABKAkSKAoEdW5pdBgGIAEoDjIaLnBhcmxleS5tZXRyaWNzLnYxLktwaVVuaXQSDgoGc291cmNlGAcgASgJEhUKDWlzX3Byb3BvcnRpb24YCCABKAgqpwEKB0twaVVuaXQSGAoUS1BJX1VOSVRfVU5TUEVDSUZJRUQQABISCg5LUElfVU5JVF9DT1VOVBABEhEKDUtQSV9VTklUX1JBVEUQAhIZChVLUElfVU5JVF9NSUxMSVNFQ09ORFMQAxITCg9LUElfVU5JVF9QT0lOVFMQBBIXChNLUElfVU5JVF9QRVJfTUlOVVRFEAUSEgoOS1BJX1VOSVRfTU9ORVkQBmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_type_v1_money]);
+  fileDesc("ChtwYXJsZXkvbWV0cmljcy92MS9rcGkucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxItgBCghLcGlWYWx1ZRINCgV2YWx1ZRgBIAEoARIQCghoYXNfZGF0YRgCIAEoCBIRCgludW1lcmF0b3IYAyABKAESEwoLZGVub21pbmF0b3IYBCABKAESEwoLc2FtcGxlX3NpemUYBSABKAMSFQoNZGVmaW5pdGlvbl9pZBgGIAEoCRIoCgR1bml0GAcgASgOMhoucGFybGV5Lm1ldHJpY3MudjEuS3BpVW5pdBItCghpbnRlcnZhbBgIIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLkludGVydmFsIjcKCEludGVydmFsEg0KBWxvd2VyGAEgASgBEg0KBXVwcGVyGAIgASgBEg0KBWxldmVsGAMgASgBIkAKCEtwaVNjb3BlEhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESGgoIZ3JvdXBfaWQYAiABKAlCCLpIBXIDGMgBIqsBCglLcGlXaW5kb3cSGgoEZGF5cxgBIAEoBUIKukgHGgUYkAMoAUgAEi0KBXJhbmdlGAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuVGltZVJhbmdlSAASLQoFZGF0ZXMYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5EYXRlUmFuZ2VIABIaCgl0aW1lX3pvbmUYBCABKAlCB7pIBHICGGRCCAoGd2luZG93Im8KCVRpbWVSYW5nZRIxCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIvCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiewoJRGF0ZVJhbmdlEjcKCnN0YXJ0X2RhdGUYASABKAlCI7pIIHIeMhxeWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0kEjUKCGVuZF9kYXRlGAIgASgJQiO6SCByHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JCKyAQoKS3BpQ29udGV4dBIwCgx3aW5kb3dfc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRpbWVfem9uZRgDIAEoCRIvCgl3YXRlcm1hcmsYBCABKAsyHC5wYXJsZXkubWV0cmljcy52MS5XYXRlcm1hcmsiXgoJV2F0ZXJtYXJrEhAKCHBvc2l0aW9uGAEgASgJEi8KC2NvbXBsZXRlX3RvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZsYWdfbXMYAyABKAMiKgoKTGFiZWxDb3VudBINCgVsYWJlbBgBIAEoCRINCgVjb3VudBgCIAEoAyKKAwoWQ3VzdG9tZXJFeHBlcmllbmNlS3BpcxItCghhdmdfY3NhdBgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEj0KFnNlbnRpbWVudF9kaXN0cmlidXRpb24YAiADKAsyHS5wYXJsZXkubWV0cmljcy52MS5MYWJlbENvdW50EjwKF3Bvc2l0aXZlX3NlbnRpbWVudF9yYXRlGAMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMwoOY3NhdF90b3AyX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI3ChJjc2F0X3Jlc3BvbnNlX3JhdGUYBSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIoCgNucHMYBiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIsCgdhdmdfY2VzGAcgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUi3QQKD09wZXJhdGlvbmFsS3BpcxI1ChBjb250YWlubWVudF9yYXRlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNAoPcmVzb2x1dGlvbl9yYXRlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSOQoUYXZnX2hhbmRsaW5nX3RpbWVfbXMYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI2ChF0b3RhbF9jb252ZXJzaW9ucxgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF2F2Z19yZXNwb25zZV9sYXRlbmN5X21zGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNAoPY29udmVydGVkX2NvdW50GAYgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXcmVzcG9uc2VfbGF0ZW5jeV9wNTBfbXMYByABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI8ChdyZXNwb25zZV9sYXRlbmN5X3A5MF9tcxgIIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF3Jlc3BvbnNlX2xhdGVuY3lfcDk1X21zGAkgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXcmVzcG9uc2VfbGF0ZW5jeV9wOTlfbXMYCiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSKyBgoQQ29udmVyc2F0aW9uS3BpcxIyCg1jb252ZXJzYXRpb25zGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPQoYc2Vzc2lvbl9jb250YWlubWVudF9yYXRlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSSwomc2Vzc2lvbl9jb250YWlubWVudF9ub19yZXR1cm5fMjRoX3JhdGUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRJKCiVzZXNzaW9uX2NvbnRhaW5tZW50X25vX3JldHVybl83ZF9yYXRlGAQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPgoZY29uZmlybWVkX3Jlc29sdXRpb25fcmF0ZRgFIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF2Fzc3VtZWRfcmVzb2x1dGlvbl9yYXRlGAYgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXZHVyYWJsZV9yZXNvbHV0aW9uX3JhdGUYByABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI3ChJodW1hbl9oYW5kb2ZmX3JhdGUYCCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIyCg1mYWxsYmFja19yYXRlGAkgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNQoQYWJhbmRvbm1lbnRfcmF0ZRgKIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjgKE3Nlc3Npb25fYm91bmNlX3JhdGUYCyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI1ChBub19yZXNwb25zZV9yYXRlGAwgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSQQocYXZnX2NvbnZlcnNhdGlvbl9kdXJhdGlvbl9tcxgNIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlIs4CCg5FbmdhZ2VtZW50S3BpcxIxCgxhY3RpdmVfdXNlcnMYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIzCg5yZXRlbnRpb25fcmF0ZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjQKD2NvbXBsZXRpb25fcmF0ZRgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjAKC2JvdW5jZV9yYXRlGAQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNwoSdG90YWxfaW50ZXJhY3Rpb25zGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMwoOYWN0aXZlX21lbWJlcnMYBiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSLVAQoPUmVhbFRpbWVNZXRyaWNzEjwKF2ludGVyYWN0aW9uc19wZXJfbWludXRlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNAoPY29udmVyc2lvbl9yYXRlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNgoRYXZnX3Jlc3BvbnNlX3RpbWUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIWCg53aW5kb3dfc2Vjb25kcxgEIAEoAyJMCg5DdXJyZW5jeUFtb3VudBIlCgZhbW91bnQYASABKAsyFS5wYXJsZXkudHlwZS52MS5Nb25leRITCgtldmVudF9jb3VudBgCIAEoAyK6AQoNS3BpRGVmaW5pdGlvbhIVCg1kZWZpbml0aW9uX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFZ3JvdXAYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSDwoHZm9ybXVsYRgFIAEoCRIoCgR1bml0GAYgASgOMhoucGFybGV5Lm1ldHJpY3MudjEuS3BpVW5pdBIOCgZzb3VyY2UYByABKAkSFQoNaXNfcHJvcG9ydGlvbhgIIAEoCCqnAQoHS3BpVW5pdBIYChRLUElfVU5JVF9VTlNQRUNJRklFRBAAEhIKDktQSV9VTklUX0NPVU5UEAESEQoNS1BJX1VOSVRfUkFURRACEhkKFUtQSV9VTklUX01JTExJU0VDT05EUxADEhMKD0tQSV9VTklUX1BPSU5UUxAEEhcKE0tQSV9VTklUX1BFUl9NSU5VVEUQBRISCg5LUElfVU5JVF9NT05FWRAGYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_type_v1_money]);
 
 /**
  * A figure with everything that is needed to judge it.
@@ -397,6 +397,27 @@ export type CustomerExperienceKpis = Message<"parley.metrics.v1.CustomerExperien
    * @generated from field: parley.metrics.v1.KpiValue csat_top2_rate = 4;
    */
   csatTop2Rate?: KpiValue | undefined;
+
+  /**
+   * Rated conversations by ended conversations. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue csat_response_rate = 5;
+   */
+  csatResponseRate?: KpiValue | undefined;
+
+  /**
+   * Share of the NPS ratings of 9 and 10, less that of 0 to 6; times 100, so -100 to 100. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue nps = 6;
+   */
+  nps?: KpiValue | undefined;
+
+  /**
+   * Mean of the CES ratings. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue avg_ces = 7;
+   */
+  avgCes?: KpiValue | undefined;
 };
 
 /**
@@ -453,6 +474,34 @@ export type OperationalKpis = Message<"parley.metrics.v1.OperationalKpis"> & {
    * @generated from field: parley.metrics.v1.KpiValue converted_count = 6;
    */
   convertedCount?: KpiValue | undefined;
+
+  /**
+   * Median response time, zeros counted, within 1 % of the true one. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue response_latency_p50_ms = 7;
+   */
+  responseLatencyP50Ms?: KpiValue | undefined;
+
+  /**
+   * The same for 90 % of the interactions. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue response_latency_p90_ms = 8;
+   */
+  responseLatencyP90Ms?: KpiValue | undefined;
+
+  /**
+   * The same for 95 % of the interactions. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue response_latency_p95_ms = 9;
+   */
+  responseLatencyP95Ms?: KpiValue | undefined;
+
+  /**
+   * The same for 99 % of the interactions. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue response_latency_p99_ms = 10;
+   */
+  responseLatencyP99Ms?: KpiValue | undefined;
 };
 
 /**
@@ -461,6 +510,112 @@ export type OperationalKpis = Message<"parley.metrics.v1.OperationalKpis"> & {
  */
 export const OperationalKpisSchema: GenMessage<OperationalKpis> = /*@__PURE__*/
   messageDesc(file_parley_metrics_v1_kpi, 10);
+
+/**
+ * What is said of whole conversations. A conversation counts at its first interaction, for that one's bot; it is engaged
+ * with at least two messages of its member. One that is still open counts in no rate about how it ended.
+ *
+ * @generated from message parley.metrics.v1.ConversationKpis
+ */
+export type ConversationKpis = Message<"parley.metrics.v1.ConversationKpis"> & {
+  /**
+   * Conversations.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue conversations = 1;
+   */
+  conversations?: KpiValue | undefined;
+
+  /**
+   * Share of the engaged conversations without a handoff.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue session_containment_rate = 2;
+   */
+  sessionContainmentRate?: KpiValue | undefined;
+
+  /**
+   * The same, whose member also did not come back within 24 hours.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue session_containment_no_return_24h_rate = 3;
+   */
+  sessionContainmentNoReturn24hRate?: KpiValue | undefined;
+
+  /**
+   * The same, whose member also did not come back within 7 days.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue session_containment_no_return_7d_rate = 4;
+   */
+  sessionContainmentNoReturn7dRate?: KpiValue | undefined;
+
+  /**
+   * Share of the engaged conversations with a conversion that purchased or resolved.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue confirmed_resolution_rate = 5;
+   */
+  confirmedResolutionRate?: KpiValue | undefined;
+
+  /**
+   * The same, or contained and not come back to within 24 hours.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue assumed_resolution_rate = 6;
+   */
+  assumedResolutionRate?: KpiValue | undefined;
+
+  /**
+   * The same as confirmed or assumed, and not come back to within 7 days.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue durable_resolution_rate = 7;
+   */
+  durableResolutionRate?: KpiValue | undefined;
+
+  /**
+   * Share of the engaged conversations that were given to a human.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue human_handoff_rate = 8;
+   */
+  humanHandoffRate?: KpiValue | undefined;
+
+  /**
+   * Share of the interactions whose intent is `fallback`.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue fallback_rate = 9;
+   */
+  fallbackRate?: KpiValue | undefined;
+
+  /**
+   * Share of the engaged conversations that ended neither resolved nor handed off.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue abandonment_rate = 10;
+   */
+  abandonmentRate?: KpiValue | undefined;
+
+  /**
+   * Share of the conversations with a single message of the member.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue session_bounce_rate = 11;
+   */
+  sessionBounceRate?: KpiValue | undefined;
+
+  /**
+   * Share of the interactions without a response within 5 minutes.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue no_response_rate = 12;
+   */
+  noResponseRate?: KpiValue | undefined;
+
+  /**
+   * Mean time from a conversation's first interaction to its last, in milliseconds.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue avg_conversation_duration_ms = 13;
+   */
+  avgConversationDurationMs?: KpiValue | undefined;
+};
+
+/**
+ * Describes the message parley.metrics.v1.ConversationKpis.
+ * Use `create(ConversationKpisSchema)` to create a new message.
+ */
+export const ConversationKpisSchema: GenMessage<ConversationKpis> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_kpi, 11);
 
 /**
  * The guide's engagement dashboard, and its siblings.
@@ -516,7 +671,7 @@ export type EngagementKpis = Message<"parley.metrics.v1.EngagementKpis"> & {
  * Use `create(EngagementKpisSchema)` to create a new message.
  */
 export const EngagementKpisSchema: GenMessage<EngagementKpis> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 11);
+  messageDesc(file_parley_metrics_v1_kpi, 12);
 
 /**
  * The guide's real-time metrics, over the last hour.
@@ -558,7 +713,7 @@ export type RealTimeMetrics = Message<"parley.metrics.v1.RealTimeMetrics"> & {
  * Use `create(RealTimeMetricsSchema)` to create a new message.
  */
 export const RealTimeMetricsSchema: GenMessage<RealTimeMetrics> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 12);
+  messageDesc(file_parley_metrics_v1_kpi, 13);
 
 /**
  * Revenue in one currency.
@@ -586,7 +741,7 @@ export type CurrencyAmount = Message<"parley.metrics.v1.CurrencyAmount"> & {
  * Use `create(CurrencyAmountSchema)` to create a new message.
  */
 export const CurrencyAmountSchema: GenMessage<CurrencyAmount> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 13);
+  messageDesc(file_parley_metrics_v1_kpi, 14);
 
 /**
  * One figure's meaning.
@@ -656,7 +811,7 @@ export type KpiDefinition = Message<"parley.metrics.v1.KpiDefinition"> & {
  * Use `create(KpiDefinitionSchema)` to create a new message.
  */
 export const KpiDefinitionSchema: GenMessage<KpiDefinition> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 14);
+  messageDesc(file_parley_metrics_v1_kpi, 15);
 
 /**
  * What a figure is measured in.

@@ -7,7 +7,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { CustomerExperienceKpis, EngagementKpis, KpiContext, KpiDefinition, KpiScope, KpiValue, KpiWindow, OperationalKpis, RealTimeMetrics } from "./kpi_pb.ts";
+import type { ConversationKpis, CustomerExperienceKpis, EngagementKpis, KpiContext, KpiDefinition, KpiScope, KpiValue, KpiWindow, OperationalKpis, RealTimeMetrics } from "./kpi_pb.ts";
 import { file_parley_metrics_v1_kpi } from "./kpi_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/metrics/v1/metrics_service.proto.
  */
 export const file_parley_metrics_v1_metrics_service: GenFile = /*@__PURE__*/
-  fileDesc("CidwYXJsZXkvbWV0cmljcy92MS9tZXRyaWNzX3NlcnZpY2UucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxIpsBCiBHZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQijAEKIUdldEN1c3RvbWVyRXhwZXJpZW5jZUtwaXNSZXNwb25zZRI3CgRrcGlzGAEgASgLMikucGFybGV5Lm1ldHJpY3MudjEuQ3VzdG9tZXJFeHBlcmllbmNlS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKUAQoZR2V0T3BlcmF0aW9uYWxLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQifgoaR2V0T3BlcmF0aW9uYWxLcGlzUmVzcG9uc2USMAoEa3BpcxgBIAEoCzIiLnBhcmxleS5tZXRyaWNzLnYxLk9wZXJhdGlvbmFsS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKTAQoYR2V0RW5nYWdlbWVudEtwaXNSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Eh0KDG1pbl9wb3NpdGlvbhgDIAEoCUIHukgEcgIYZCJ8ChlHZXRFbmdhZ2VtZW50S3Bpc1Jlc3BvbnNlEi8KBGtwaXMYASABKAsyIS5wYXJsZXkubWV0cmljcy52MS5FbmdhZ2VtZW50S3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKJAQoOR2V0S3Bpc1JlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSHQoMbWluX3Bvc2l0aW9uGAMgASgJQge6SARyAhhkIvkBCg9HZXRLcGlzUmVzcG9uc2USRgoTY3VzdG9tZXJfZXhwZXJpZW5jZRgBIAEoCzIpLnBhcmxleS5tZXRyaWNzLnYxLkN1c3RvbWVyRXhwZXJpZW5jZUtwaXMSNwoLb3BlcmF0aW9uYWwYAiABKAsyIi5wYXJsZXkubWV0cmljcy52MS5PcGVyYXRpb25hbEtwaXMSNQoKZW5nYWdlbWVudBgDIAEoCzIhLnBhcmxleS5tZXRyaWNzLnYxLkVuZ2FnZW1lbnRLcGlzEi4KB2NvbnRleHQYBCABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0ImYKGUdldFJlYWxUaW1lTWV0cmljc1JlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIdCgxtaW5fcG9zaXRpb24YAiABKAlCB7pIBHICGGQigQEKGkdldFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlEjMKB21ldHJpY3MYASABKAsyIi5wYXJsZXkubWV0cmljcy52MS5SZWFsVGltZU1ldHJpY3MSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQiSQobV2F0Y2hSZWFsVGltZU1ldHJpY3NSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUigwEKHFdhdGNoUmVhbFRpbWVNZXRyaWNzUmVzcG9uc2USMwoHbWV0cmljcxgBIAEoCzIiLnBhcmxleS5tZXRyaWNzLnYxLlJlYWxUaW1lTWV0cmljcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCK9AgoUTGlzdEtwaVBvaW50c1JlcXVlc3QSFwoDa3BpGAEgASgJQgq6SAdyBRABGMgBEioKBXNjb3BlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Ej0KC2dyYW51bGFyaXR5GAQgASgOMh4ucGFybGV5Lm1ldHJpY3MudjEuR3JhbnVsYXJpdHlCCLpIBYIBAhABEjkKCWRpbWVuc2lvbhgFIAEoDjIcLnBhcmxleS5tZXRyaWNzLnYxLkRpbWVuc2lvbkIIukgFggECEAESGgoJcGFnZV9zaXplGAYgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YByABKAlCCLpIBXIDGOgHIo0BChVMaXN0S3BpUG9pbnRzUmVzcG9uc2USKwoGcG9pbnRzGAEgAygLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpUG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEi4KB2NvbnRleHQYAyABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IrEBCghLcGlQb2ludBIwCgx3aW5kb3dfc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2RpbWVuc2lvbl92YWx1ZRgDIAEoCRIqCgV2YWx1ZRgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlIhsKGUxpc3RLcGlEZWZpbml0aW9uc1JlcXVlc3QiUwoaTGlzdEtwaURlZmluaXRpb25zUmVzcG9uc2USNQoLZGVmaW5pdGlvbnMYASADKAsyIC5wYXJsZXkubWV0cmljcy52MS5LcGlEZWZpbml0aW9uIsABChFFeHBsYWluS3BpUmVxdWVzdBIXCgNrcGkYASABKAlCCrpIB3IFEAEYyAESKgoFc2NvcGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSGgoJcGFnZV9zaXplGAQgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGOgHIsUBChJFeHBsYWluS3BpUmVzcG9uc2USKgoFdmFsdWUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIRCglyb3dfY291bnQYAiABKAMSJwoEcm93cxgDIAMoCzIZLnBhcmxleS5tZXRyaWNzLnYxLktwaVJvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkSLgoHY29udGV4dBgFIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQijAEKBktwaVJvdxIMCgRraW5kGAEgASgJEhEKCWV2ZW50X2tleRgCIAEoDBIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGYm90X2lkGAQgASgJEhAKCGdyb3VwX2lkGAUgASgJEg4KBmludGVudBgGIAEoCSLCAQogTGlzdEJvdFBlcmZvcm1hbmNlTWV0cmljc1JlcXVlc3QSGAoGYm90X2lkGAEgASgJQgi6SAVyAxjIARIcCgttZXRyaWNfdHlwZRgCIAEoCUIHukgEcgIYZBIsCgZ3aW5kb3cYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSGgoJcGFnZV9zaXplGAQgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBSABKAlCCLpIBXIDGOgHInsKIUxpc3RCb3RQZXJmb3JtYW5jZU1ldHJpY3NSZXNwb25zZRI9CgdtZXRyaWNzGAEgAygLMiwucGFybGV5Lm1ldHJpY3MudjEuQm90UGVyZm9ybWFuY2VNZXRyaWNQb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilAIKGUJvdFBlcmZvcm1hbmNlTWV0cmljUG9pbnQSDgoGYm90X2lkGAEgASgJEhcKD21ldHJpY19jYXRlZ29yeRgCIAEoCRITCgttZXRyaWNfdHlwZRgDIAEoCRIUCgxtZXRyaWNfdmFsdWUYBCABKAESGgoSYWdncmVnYXRpb25fcGVyaW9kGAUgASgJEhMKC3NhbXBsZV9zaXplGAYgASgDEjAKDHdpbmRvd19zdGFydBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIZXh0ZXJuYWwYCSABKAgiWwoVQ2hlY2tCb3RIZWFsdGhSZXF1ZXN0EhoKBmJvdF9pZBgBIAEoCUIKukgHcgUQARjIARImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAipgIKFkNoZWNrQm90SGVhbHRoUmVzcG9uc2USDgoGYm90X2lkGAEgASgJEg4KBnN0YXR1cxgCIAEoCRIUCgxoZWFsdGhfc2NvcmUYAyABKAUSLwoKZXJyb3JfcmF0ZRgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjMKDmF2Z19sYXRlbmN5X21zGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSQAoPcmVjb21tZW5kYXRpb25zGAYgAygLMicucGFybGV5Lm1ldHJpY3MudjEuSGVhbHRoUmVjb21tZW5kYXRpb24SLgoHY29udGV4dBgHIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQiRgoUSGVhbHRoUmVjb21tZW5kYXRpb24SDAoEcnVsZRgBIAEoCRIQCghldmlkZW5jZRgCIAEoCRIOCgZhY3Rpb24YAyABKAkqggEKC0dyYW51bGFyaXR5EhsKF0dSQU5VTEFSSVRZX1VOU1BFQ0lGSUVEEAASFAoQR1JBTlVMQVJJVFlfSE9VUhABEhMKD0dSQU5VTEFSSVRZX0RBWRACEhQKEEdSQU5VTEFSSVRZX1dFRUsQAxIVChFHUkFOVUxBUklUWV9NT05USBAEKk4KCURpbWVuc2lvbhIZChVESU1FTlNJT05fVU5TUEVDSUZJRUQQABIRCg1ESU1FTlNJT05fQk9UEAESEwoPRElNRU5TSU9OX0dST1VQEAIylQoKDk1ldHJpY3NTZXJ2aWNlEosBChlHZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzEjMucGFybGV5Lm1ldHJpY3MudjEuR2V0Q3VzdG9tZXJFeHBlcmllbmNlS3Bpc1JlcXVlc3QaNC5wYXJsZXkubWV0cmljcy52MS5HZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzUmVzcG9uc2UiA5ACARJ2ChJHZXRPcGVyYXRpb25hbEtwaXMSLC5wYXJsZXkubWV0cmljcy52MS5HZXRPcGVyYXRpb25hbEtwaXNSZXF1ZXN0Gi0ucGFybGV5Lm1ldHJpY3MudjEuR2V0T3BlcmF0aW9uYWxLcGlzUmVzcG9uc2UiA5ACARJzChFHZXRFbmdhZ2VtZW50S3BpcxIrLnBhcmxleS5tZXRyaWNzLnYxLkdldEVuZ2FnZW1lbnRLcGlzUmVxdWVzdBosLnBhcmxleS5tZXRyaWNzLnYxLkdldEVuZ2FnZW1lbnRLcGlzUmVzcG9uc2UiA5ACARJVCgdHZXRLcGlzEiEucGFybGV5Lm1ldHJpY3MudjEuR2V0S3Bpc1JlcXVlc3QaIi5wYXJsZXkubWV0cmljcy52MS5HZXRLcGlzUmVzcG9uc2UiA5ACARJ2ChJHZXRSZWFsVGltZU1ldHJpY3MSLC5wYXJsZXkubWV0cmljcy52MS5HZXRSZWFsVGltZU1ldHJpY3NSZXF1ZXN0Gi0ucGFybGV5Lm1ldHJpY3MudjEuR2V0UmVhbFRpbWVNZXRyaWNzUmVzcG9uc2UiA5ACARJ+ChRXYXRjaFJlYWxUaW1lTWV0cmljcxIuLnBhcmxleS5tZXRyaWNzLnYxLldhdGNoUmVhbFRpbWVNZXRyaWNzUmVxdWVzdBovLnBhcmxleS5tZXRyaWNzLnYxLldhdGNoUmVhbFRpbWVNZXRyaWNzUmVzcG9uc2UiA5ACATABEmcKDUxpc3RLcGlQb2ludHMSJy5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpUG9pbnRzUmVxdWVzdBooLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RLcGlQb2ludHNSZXNwb25zZSIDkAIBEnYKEkxpc3RLcGlEZWZpbml0aW9ucxIsLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RLcGlEZWZpbml0aW9uc1JlcXVlc3QaLS5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpRGVmaW5pdGlvbnNSZXNwb25zZSIDkAIBEl4KCkV4cGxhaW5LcGkSJC5wYXJsZXkubWV0cmljcy52MS5FeHBsYWluS3BpUmVxdWVzdBolLnBhcmxleS5tZXRyaWNzLnYxLkV4cGxhaW5LcGlSZXNwb25zZSIDkAIBEosBChlMaXN0Qm90UGVyZm9ybWFuY2VNZXRyaWNzEjMucGFybGV5Lm1ldHJpY3MudjEuTGlzdEJvdFBlcmZvcm1hbmNlTWV0cmljc1JlcXVlc3QaNC5wYXJsZXkubWV0cmljcy52MS5MaXN0Qm90UGVyZm9ybWFuY2VNZXRyaWNzUmVzcG9uc2UiA5ACARJqCg5DaGVja0JvdEhlYWx0aBIoLnBhcmxleS5tZXRyaWNzLnYxLkNoZWNrQm90SGVhbHRoUmVxdWVzdBopLnBhcmxleS5tZXRyaWNzLnYxLkNoZWNrQm90SGVhbHRoUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_metrics_v1_kpi]);
+  fileDesc("CidwYXJsZXkvbWV0cmljcy92MS9tZXRyaWNzX3NlcnZpY2UucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxIpsBCiBHZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQijAEKIUdldEN1c3RvbWVyRXhwZXJpZW5jZUtwaXNSZXNwb25zZRI3CgRrcGlzGAEgASgLMikucGFybGV5Lm1ldHJpY3MudjEuQ3VzdG9tZXJFeHBlcmllbmNlS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKUAQoZR2V0T3BlcmF0aW9uYWxLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQifgoaR2V0T3BlcmF0aW9uYWxLcGlzUmVzcG9uc2USMAoEa3BpcxgBIAEoCzIiLnBhcmxleS5tZXRyaWNzLnYxLk9wZXJhdGlvbmFsS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKTAQoYR2V0RW5nYWdlbWVudEtwaXNSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Eh0KDG1pbl9wb3NpdGlvbhgDIAEoCUIHukgEcgIYZCJ8ChlHZXRFbmdhZ2VtZW50S3Bpc1Jlc3BvbnNlEi8KBGtwaXMYASABKAsyIS5wYXJsZXkubWV0cmljcy52MS5FbmdhZ2VtZW50S3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKVAQoaR2V0Q29udmVyc2F0aW9uS3Bpc1JlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSHQoMbWluX3Bvc2l0aW9uGAMgASgJQge6SARyAhhkIoABChtHZXRDb252ZXJzYXRpb25LcGlzUmVzcG9uc2USMQoEa3BpcxgBIAEoCzIjLnBhcmxleS5tZXRyaWNzLnYxLkNvbnZlcnNhdGlvbktwaXMSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQiiQEKDkdldEtwaXNSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Eh0KDG1pbl9wb3NpdGlvbhgDIAEoCUIHukgEcgIYZCL5AQoPR2V0S3Bpc1Jlc3BvbnNlEkYKE2N1c3RvbWVyX2V4cGVyaWVuY2UYASABKAsyKS5wYXJsZXkubWV0cmljcy52MS5DdXN0b21lckV4cGVyaWVuY2VLcGlzEjcKC29wZXJhdGlvbmFsGAIgASgLMiIucGFybGV5Lm1ldHJpY3MudjEuT3BlcmF0aW9uYWxLcGlzEjUKCmVuZ2FnZW1lbnQYAyABKAsyIS5wYXJsZXkubWV0cmljcy52MS5FbmdhZ2VtZW50S3BpcxIuCgdjb250ZXh0GAQgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCJmChlHZXRSZWFsVGltZU1ldHJpY3NSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSHQoMbWluX3Bvc2l0aW9uGAIgASgJQge6SARyAhhkIoEBChpHZXRSZWFsVGltZU1ldHJpY3NSZXNwb25zZRIzCgdtZXRyaWNzGAEgASgLMiIucGFybGV5Lm1ldHJpY3MudjEuUmVhbFRpbWVNZXRyaWNzEi4KB2NvbnRleHQYAiABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IkkKG1dhdGNoUmVhbFRpbWVNZXRyaWNzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlIoMBChxXYXRjaFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlEjMKB21ldHJpY3MYASABKAsyIi5wYXJsZXkubWV0cmljcy52MS5SZWFsVGltZU1ldHJpY3MSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQivQIKFExpc3RLcGlQb2ludHNSZXF1ZXN0EhcKA2twaRgBIAEoCUIKukgHcgUQARjIARIqCgVzY29wZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgDIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxI9CgtncmFudWxhcml0eRgEIAEoDjIeLnBhcmxleS5tZXRyaWNzLnYxLkdyYW51bGFyaXR5Qgi6SAWCAQIQARI5CglkaW1lbnNpb24YBSABKA4yHC5wYXJsZXkubWV0cmljcy52MS5EaW1lbnNpb25CCLpIBYIBAhABEhoKCXBhZ2Vfc2l6ZRgGIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAcgASgJQgi6SAVyAxjoByKNAQoVTGlzdEtwaVBvaW50c1Jlc3BvbnNlEisKBnBvaW50cxgBIAMoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVBvaW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIuCgdjb250ZXh0GAMgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKxAQoIS3BpUG9pbnQSMAoMd2luZG93X3N0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp3aW5kb3dfZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9kaW1lbnNpb25fdmFsdWUYAyABKAkSKgoFdmFsdWUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSIbChlMaXN0S3BpRGVmaW5pdGlvbnNSZXF1ZXN0IlMKGkxpc3RLcGlEZWZpbml0aW9uc1Jlc3BvbnNlEjUKC2RlZmluaXRpb25zGAEgAygLMiAucGFybGV5Lm1ldHJpY3MudjEuS3BpRGVmaW5pdGlvbiLAAQoRRXhwbGFpbktwaVJlcXVlc3QSFwoDa3BpGAEgASgJQgq6SAdyBRABGMgBEioKBXNjb3BlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93EhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxjoByLFAQoSRXhwbGFpbktwaVJlc3BvbnNlEioKBXZhbHVlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSEQoJcm93X2NvdW50GAIgASgDEicKBHJvd3MYAyADKAsyGS5wYXJsZXkubWV0cmljcy52MS5LcGlSb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJEi4KB2NvbnRleHQYBSABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IowBCgZLcGlSb3cSDAoEa2luZBgBIAEoCRIRCglldmVudF9rZXkYAiABKAwSLwoLb2NjdXJyZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmJvdF9pZBgEIAEoCRIQCghncm91cF9pZBgFIAEoCRIOCgZpbnRlbnQYBiABKAkiwgEKIExpc3RCb3RQZXJmb3JtYW5jZU1ldHJpY3NSZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESHAoLbWV0cmljX3R5cGUYAiABKAlCB7pIBHICGGQSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93EhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxjoByJ7CiFMaXN0Qm90UGVyZm9ybWFuY2VNZXRyaWNzUmVzcG9uc2USPQoHbWV0cmljcxgBIAMoCzIsLnBhcmxleS5tZXRyaWNzLnYxLkJvdFBlcmZvcm1hbmNlTWV0cmljUG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpQCChlCb3RQZXJmb3JtYW5jZU1ldHJpY1BvaW50Eg4KBmJvdF9pZBgBIAEoCRIXCg9tZXRyaWNfY2F0ZWdvcnkYAiABKAkSEwoLbWV0cmljX3R5cGUYAyABKAkSFAoMbWV0cmljX3ZhbHVlGAQgASgBEhoKEmFnZ3JlZ2F0aW9uX3BlcmlvZBgFIAEoCRITCgtzYW1wbGVfc2l6ZRgGIAEoAxIwCgx3aW5kb3dfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGV4dGVybmFsGAkgASgIIlsKFUNoZWNrQm90SGVhbHRoUmVxdWVzdBIaCgZib3RfaWQYASABKAlCCrpIB3IFEAEYyAESJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqYCChZDaGVja0JvdEhlYWx0aFJlc3BvbnNlEg4KBmJvdF9pZBgBIAEoCRIOCgZzdGF0dXMYAiABKAkSFAoMaGVhbHRoX3Njb3JlGAMgASgFEi8KCmVycm9yX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIzCg5hdmdfbGF0ZW5jeV9tcxgFIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEkAKD3JlY29tbWVuZGF0aW9ucxgGIAMoCzInLnBhcmxleS5tZXRyaWNzLnYxLkhlYWx0aFJlY29tbWVuZGF0aW9uEi4KB2NvbnRleHQYByABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IkYKFEhlYWx0aFJlY29tbWVuZGF0aW9uEgwKBHJ1bGUYASABKAkSEAoIZXZpZGVuY2UYAiABKAkSDgoGYWN0aW9uGAMgASgJKoIBCgtHcmFudWxhcml0eRIbChdHUkFOVUxBUklUWV9VTlNQRUNJRklFRBAAEhQKEEdSQU5VTEFSSVRZX0hPVVIQARITCg9HUkFOVUxBUklUWV9EQVkQAhIUChBHUkFOVUxBUklUWV9XRUVLEAMSFQoRR1JBTlVMQVJJVFlfTU9OVEgQBCpOCglEaW1lbnNpb24SGQoVRElNRU5TSU9OX1VOU1BFQ0lGSUVEEAASEQoNRElNRU5TSU9OX0JPVBABEhMKD0RJTUVOU0lPTl9HUk9VUBACMpALCg5NZXRyaWNzU2VydmljZRKLAQoZR2V0Q3VzdG9tZXJFeHBlcmllbmNlS3BpcxIzLnBhcmxleS5tZXRyaWNzLnYxLkdldEN1c3RvbWVyRXhwZXJpZW5jZUtwaXNSZXF1ZXN0GjQucGFybGV5Lm1ldHJpY3MudjEuR2V0Q3VzdG9tZXJFeHBlcmllbmNlS3Bpc1Jlc3BvbnNlIgOQAgESdgoSR2V0T3BlcmF0aW9uYWxLcGlzEiwucGFybGV5Lm1ldHJpY3MudjEuR2V0T3BlcmF0aW9uYWxLcGlzUmVxdWVzdBotLnBhcmxleS5tZXRyaWNzLnYxLkdldE9wZXJhdGlvbmFsS3Bpc1Jlc3BvbnNlIgOQAgEScwoRR2V0RW5nYWdlbWVudEtwaXMSKy5wYXJsZXkubWV0cmljcy52MS5HZXRFbmdhZ2VtZW50S3Bpc1JlcXVlc3QaLC5wYXJsZXkubWV0cmljcy52MS5HZXRFbmdhZ2VtZW50S3Bpc1Jlc3BvbnNlIgOQAgESeQoTR2V0Q29udmVyc2F0aW9uS3BpcxItLnBhcmxleS5tZXRyaWNzLnYxLkdldENvbnZlcnNhdGlvbktwaXNSZXF1ZXN0Gi4ucGFybGV5Lm1ldHJpY3MudjEuR2V0Q29udmVyc2F0aW9uS3Bpc1Jlc3BvbnNlIgOQAgESVQoHR2V0S3BpcxIhLnBhcmxleS5tZXRyaWNzLnYxLkdldEtwaXNSZXF1ZXN0GiIucGFybGV5Lm1ldHJpY3MudjEuR2V0S3Bpc1Jlc3BvbnNlIgOQAgESdgoSR2V0UmVhbFRpbWVNZXRyaWNzEiwucGFybGV5Lm1ldHJpY3MudjEuR2V0UmVhbFRpbWVNZXRyaWNzUmVxdWVzdBotLnBhcmxleS5tZXRyaWNzLnYxLkdldFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlIgOQAgESfgoUV2F0Y2hSZWFsVGltZU1ldHJpY3MSLi5wYXJsZXkubWV0cmljcy52MS5XYXRjaFJlYWxUaW1lTWV0cmljc1JlcXVlc3QaLy5wYXJsZXkubWV0cmljcy52MS5XYXRjaFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlIgOQAgEwARJnCg1MaXN0S3BpUG9pbnRzEicucGFybGV5Lm1ldHJpY3MudjEuTGlzdEtwaVBvaW50c1JlcXVlc3QaKC5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpUG9pbnRzUmVzcG9uc2UiA5ACARJ2ChJMaXN0S3BpRGVmaW5pdGlvbnMSLC5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpRGVmaW5pdGlvbnNSZXF1ZXN0Gi0ucGFybGV5Lm1ldHJpY3MudjEuTGlzdEtwaURlZmluaXRpb25zUmVzcG9uc2UiA5ACARJeCgpFeHBsYWluS3BpEiQucGFybGV5Lm1ldHJpY3MudjEuRXhwbGFpbktwaVJlcXVlc3QaJS5wYXJsZXkubWV0cmljcy52MS5FeHBsYWluS3BpUmVzcG9uc2UiA5ACARKLAQoZTGlzdEJvdFBlcmZvcm1hbmNlTWV0cmljcxIzLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RCb3RQZXJmb3JtYW5jZU1ldHJpY3NSZXF1ZXN0GjQucGFybGV5Lm1ldHJpY3MudjEuTGlzdEJvdFBlcmZvcm1hbmNlTWV0cmljc1Jlc3BvbnNlIgOQAgESagoOQ2hlY2tCb3RIZWFsdGgSKC5wYXJsZXkubWV0cmljcy52MS5DaGVja0JvdEhlYWx0aFJlcXVlc3QaKS5wYXJsZXkubWV0cmljcy52MS5DaGVja0JvdEhlYWx0aFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_metrics_v1_kpi]);
 
 /**
  * Asks for the customer experience dashboard.
@@ -207,6 +207,69 @@ export const GetEngagementKpisResponseSchema: GenMessage<GetEngagementKpisRespon
   messageDesc(file_parley_metrics_v1_metrics_service, 5);
 
 /**
+ * Asks for what is said of whole conversations.
+ *
+ * @generated from message parley.metrics.v1.GetConversationKpisRequest
+ */
+export type GetConversationKpisRequest = Message<"parley.metrics.v1.GetConversationKpisRequest"> & {
+  /**
+   * Of which bot or group.
+   *
+   * @generated from field: parley.metrics.v1.KpiScope scope = 1;
+   */
+  scope?: KpiScope | undefined;
+
+  /**
+   * For which time.
+   *
+   * @generated from field: parley.metrics.v1.KpiWindow window = 2;
+   */
+  window?: KpiWindow | undefined;
+
+  /**
+   * A position to wait for, as a recording call gives it. Empty: what is known now.
+   *
+   * @generated from field: string min_position = 3;
+   */
+  minPosition: string;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetConversationKpisRequest.
+ * Use `create(GetConversationKpisRequestSchema)` to create a new message.
+ */
+export const GetConversationKpisRequestSchema: GenMessage<GetConversationKpisRequest> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 6);
+
+/**
+ * Gives what is said of whole conversations.
+ *
+ * @generated from message parley.metrics.v1.GetConversationKpisResponse
+ */
+export type GetConversationKpisResponse = Message<"parley.metrics.v1.GetConversationKpisResponse"> & {
+  /**
+   * The figures.
+   *
+   * @generated from field: parley.metrics.v1.ConversationKpis kpis = 1;
+   */
+  kpis?: ConversationKpis | undefined;
+
+  /**
+   * For what, and how complete.
+   *
+   * @generated from field: parley.metrics.v1.KpiContext context = 2;
+   */
+  context?: KpiContext | undefined;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetConversationKpisResponse.
+ * Use `create(GetConversationKpisResponseSchema)` to create a new message.
+ */
+export const GetConversationKpisResponseSchema: GenMessage<GetConversationKpisResponse> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 7);
+
+/**
  * Asks for the three dashboards.
  *
  * @generated from message parley.metrics.v1.GetKpisRequest
@@ -239,7 +302,7 @@ export type GetKpisRequest = Message<"parley.metrics.v1.GetKpisRequest"> & {
  * Use `create(GetKpisRequestSchema)` to create a new message.
  */
 export const GetKpisRequestSchema: GenMessage<GetKpisRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 6);
+  messageDesc(file_parley_metrics_v1_metrics_service, 8);
 
 /**
  * Gives the three dashboards.
@@ -281,7 +344,7 @@ export type GetKpisResponse = Message<"parley.metrics.v1.GetKpisResponse"> & {
  * Use `create(GetKpisResponseSchema)` to create a new message.
  */
 export const GetKpisResponseSchema: GenMessage<GetKpisResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 7);
+  messageDesc(file_parley_metrics_v1_metrics_service, 9);
 
 /**
  * Asks for the real-time metrics.
@@ -309,7 +372,7 @@ export type GetRealTimeMetricsRequest = Message<"parley.metrics.v1.GetRealTimeMe
  * Use `create(GetRealTimeMetricsRequestSchema)` to create a new message.
  */
 export const GetRealTimeMetricsRequestSchema: GenMessage<GetRealTimeMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 8);
+  messageDesc(file_parley_metrics_v1_metrics_service, 10);
 
 /**
  * Gives the real-time metrics.
@@ -337,7 +400,7 @@ export type GetRealTimeMetricsResponse = Message<"parley.metrics.v1.GetRealTimeM
  * Use `create(GetRealTimeMetricsResponseSchema)` to create a new message.
  */
 export const GetRealTimeMetricsResponseSchema: GenMessage<GetRealTimeMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 9);
+  messageDesc(file_parley_metrics_v1_metrics_service, 11);
 
 /**
  * Asks for the real-time metrics as they change.
@@ -358,7 +421,7 @@ export type WatchRealTimeMetricsRequest = Message<"parley.metrics.v1.WatchRealTi
  * Use `create(WatchRealTimeMetricsRequestSchema)` to create a new message.
  */
 export const WatchRealTimeMetricsRequestSchema: GenMessage<WatchRealTimeMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 10);
+  messageDesc(file_parley_metrics_v1_metrics_service, 12);
 
 /**
  * Gives the real-time metrics as of now.
@@ -386,7 +449,7 @@ export type WatchRealTimeMetricsResponse = Message<"parley.metrics.v1.WatchRealT
  * Use `create(WatchRealTimeMetricsResponseSchema)` to create a new message.
  */
 export const WatchRealTimeMetricsResponseSchema: GenMessage<WatchRealTimeMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 11);
+  messageDesc(file_parley_metrics_v1_metrics_service, 13);
 
 /**
  * Asks for one KPI over time.
@@ -449,7 +512,7 @@ export type ListKpiPointsRequest = Message<"parley.metrics.v1.ListKpiPointsReque
  * Use `create(ListKpiPointsRequestSchema)` to create a new message.
  */
 export const ListKpiPointsRequestSchema: GenMessage<ListKpiPointsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 12);
+  messageDesc(file_parley_metrics_v1_metrics_service, 14);
 
 /**
  * Gives a page of points.
@@ -484,7 +547,7 @@ export type ListKpiPointsResponse = Message<"parley.metrics.v1.ListKpiPointsResp
  * Use `create(ListKpiPointsResponseSchema)` to create a new message.
  */
 export const ListKpiPointsResponseSchema: GenMessage<ListKpiPointsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 13);
+  messageDesc(file_parley_metrics_v1_metrics_service, 15);
 
 /**
  * One KPI's value over one point of time.
@@ -526,7 +589,7 @@ export type KpiPoint = Message<"parley.metrics.v1.KpiPoint"> & {
  * Use `create(KpiPointSchema)` to create a new message.
  */
 export const KpiPointSchema: GenMessage<KpiPoint> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 14);
+  messageDesc(file_parley_metrics_v1_metrics_service, 16);
 
 /**
  * Asks what the figures mean.
@@ -541,7 +604,7 @@ export type ListKpiDefinitionsRequest = Message<"parley.metrics.v1.ListKpiDefini
  * Use `create(ListKpiDefinitionsRequestSchema)` to create a new message.
  */
 export const ListKpiDefinitionsRequestSchema: GenMessage<ListKpiDefinitionsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 15);
+  messageDesc(file_parley_metrics_v1_metrics_service, 17);
 
 /**
  * Says what the figures mean.
@@ -562,7 +625,7 @@ export type ListKpiDefinitionsResponse = Message<"parley.metrics.v1.ListKpiDefin
  * Use `create(ListKpiDefinitionsResponseSchema)` to create a new message.
  */
 export const ListKpiDefinitionsResponseSchema: GenMessage<ListKpiDefinitionsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 16);
+  messageDesc(file_parley_metrics_v1_metrics_service, 18);
 
 /**
  * Asks for what is behind a figure.
@@ -611,7 +674,7 @@ export type ExplainKpiRequest = Message<"parley.metrics.v1.ExplainKpiRequest"> &
  * Use `create(ExplainKpiRequestSchema)` to create a new message.
  */
 export const ExplainKpiRequestSchema: GenMessage<ExplainKpiRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 17);
+  messageDesc(file_parley_metrics_v1_metrics_service, 19);
 
 /**
  * Gives what is behind a figure.
@@ -660,7 +723,7 @@ export type ExplainKpiResponse = Message<"parley.metrics.v1.ExplainKpiResponse">
  * Use `create(ExplainKpiResponseSchema)` to create a new message.
  */
 export const ExplainKpiResponseSchema: GenMessage<ExplainKpiResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 18);
+  messageDesc(file_parley_metrics_v1_metrics_service, 20);
 
 /**
  * One event behind a figure.
@@ -716,7 +779,7 @@ export type KpiRow = Message<"parley.metrics.v1.KpiRow"> & {
  * Use `create(KpiRowSchema)` to create a new message.
  */
 export const KpiRowSchema: GenMessage<KpiRow> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 19);
+  messageDesc(file_parley_metrics_v1_metrics_service, 21);
 
 /**
  * Asks for the guide's BotPerformanceMetrics.
@@ -765,7 +828,7 @@ export type ListBotPerformanceMetricsRequest = Message<"parley.metrics.v1.ListBo
  * Use `create(ListBotPerformanceMetricsRequestSchema)` to create a new message.
  */
 export const ListBotPerformanceMetricsRequestSchema: GenMessage<ListBotPerformanceMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 20);
+  messageDesc(file_parley_metrics_v1_metrics_service, 22);
 
 /**
  * Gives a page of BotPerformanceMetrics.
@@ -793,7 +856,7 @@ export type ListBotPerformanceMetricsResponse = Message<"parley.metrics.v1.ListB
  * Use `create(ListBotPerformanceMetricsResponseSchema)` to create a new message.
  */
 export const ListBotPerformanceMetricsResponseSchema: GenMessage<ListBotPerformanceMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 21);
+  messageDesc(file_parley_metrics_v1_metrics_service, 23);
 
 /**
  * One of the guide's BotPerformanceMetrics.
@@ -870,7 +933,7 @@ export type BotPerformanceMetricPoint = Message<"parley.metrics.v1.BotPerformanc
  * Use `create(BotPerformanceMetricPointSchema)` to create a new message.
  */
 export const BotPerformanceMetricPointSchema: GenMessage<BotPerformanceMetricPoint> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 22);
+  messageDesc(file_parley_metrics_v1_metrics_service, 24);
 
 /**
  * Asks how a bot is.
@@ -898,7 +961,7 @@ export type CheckBotHealthRequest = Message<"parley.metrics.v1.CheckBotHealthReq
  * Use `create(CheckBotHealthRequestSchema)` to create a new message.
  */
 export const CheckBotHealthRequestSchema: GenMessage<CheckBotHealthRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 23);
+  messageDesc(file_parley_metrics_v1_metrics_service, 25);
 
 /**
  * Says how a bot is.
@@ -961,7 +1024,7 @@ export type CheckBotHealthResponse = Message<"parley.metrics.v1.CheckBotHealthRe
  * Use `create(CheckBotHealthResponseSchema)` to create a new message.
  */
 export const CheckBotHealthResponseSchema: GenMessage<CheckBotHealthResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 24);
+  messageDesc(file_parley_metrics_v1_metrics_service, 26);
 
 /**
  * One thing to do for a bot's health.
@@ -996,7 +1059,7 @@ export type HealthRecommendation = Message<"parley.metrics.v1.HealthRecommendati
  * Use `create(HealthRecommendationSchema)` to create a new message.
  */
 export const HealthRecommendationSchema: GenMessage<HealthRecommendation> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 25);
+  messageDesc(file_parley_metrics_v1_metrics_service, 27);
 
 /**
  * The length of a point.
@@ -1135,6 +1198,16 @@ export const MetricsService: GenService<{
     output: typeof GetEngagementKpisResponseSchema;
   },
   /**
+   * Returns what is said of whole conversations. Not served yet: UNIMPLEMENTED.
+   *
+   * @generated from rpc parley.metrics.v1.MetricsService.GetConversationKpis
+   */
+  getConversationKpis: {
+    methodKind: "unary";
+    input: typeof GetConversationKpisRequestSchema;
+    output: typeof GetConversationKpisResponseSchema;
+  },
+  /**
    * Returns the three dashboards of one window, all read in one snapshot.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.GetKpis
@@ -1155,7 +1228,8 @@ export const MetricsService: GenService<{
     output: typeof GetRealTimeMetricsResponseSchema;
   },
   /**
-   * Streams the real-time metrics: at once, then whenever they change, at most twice a second.
+   * Streams the real-time metrics: at once, then whenever they change, at most twice a second. Not served
+   * yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.WatchRealTimeMetrics
    */
@@ -1165,7 +1239,8 @@ export const MetricsService: GenService<{
     output: typeof WatchRealTimeMetricsResponseSchema;
   },
   /**
-   * Lists one KPI over time: a point for each hour, day, week or month of the time zone.
+   * Lists one KPI over time: a point for each hour, day, week or month of the time zone. Not served
+   * yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.ListKpiPoints
    */
@@ -1185,7 +1260,8 @@ export const MetricsService: GenService<{
     output: typeof ListKpiDefinitionsResponseSchema;
   },
   /**
-   * Takes a figure to the interactions, conversions or ratings behind it; their number equals the figure's numerator.
+   * Takes a figure to the interactions, conversions or ratings behind it; their number equals the figure's numerator. Not served
+   * yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.ExplainKpi
    */
@@ -1195,7 +1271,8 @@ export const MetricsService: GenService<{
     output: typeof ExplainKpiResponseSchema;
   },
   /**
-   * Lists the guide's BotPerformanceMetrics, produced by Parley or recorded from outside.
+   * Lists the guide's BotPerformanceMetrics, produced by Parley or recorded from outside. Not served
+   * yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.ListBotPerformanceMetrics
    */
@@ -1205,7 +1282,8 @@ export const MetricsService: GenService<{
     output: typeof ListBotPerformanceMetricsResponseSchema;
   },
   /**
-   * Returns the guide's `check_bot_health`: the last 24 hours.
+   * Returns the guide's `check_bot_health`: the last 24 hours. Not served
+   * yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.CheckBotHealth
    */
