@@ -63,6 +63,10 @@ test.each<[FeedbackFact, object]>([
     { type: 'csat', rating: 8, scaleMax: 10 },
     { csatCount: 1, csatSumMicros: 8e6, csatRatingCount: 1 },
   ],
+  [
+    { type: 'csat', rating: 0.3, scaleMax: 1.3 },
+    { csatCount: 1, csatSumMicros: 3e5, csatRatingCount: 1, csatTop2Count: 1 },
+  ],
   [{ type: 'csat', rating: 0, scaleMax: 10 }, { csatRatingCount: 1 }],
   [{ type: 'csat', rating: undefined, scaleMax: 5 }, {}],
   [{ type: 'nps', rating: 9, scaleMax: 10 }, {}],

@@ -71,11 +71,13 @@ export function conversionContribution({ outcome }: ConversionFact): KpiState {
 /** What a rating adds to the state of its bucket: nothing unless it is an answered CSAT. */
 export function feedbackContribution({ type, rating, scaleMax = 5 }: FeedbackFact): KpiState {
   if (type !== 'csat' || rating === undefined) return emptyState;
+  // In whole millionths throughout: 1.3 - 1 is above 0.3.
+  const micros = Math.round(rating * 1_000_000);
   return {
     ...emptyState,
-    csatCount: Number(rating !== 0),
-    csatSumMicros: Math.round(rating * 1_000_000),
+    csatCount: Number(micros !== 0),
+    csatSumMicros: micros,
     csatRatingCount: 1,
-    csatTop2Count: Number(rating >= scaleMax - 1),
+    csatTop2Count: Number(micros >= Math.round(scaleMax * 1_000_000) - 1_000_000),
   };
 }
