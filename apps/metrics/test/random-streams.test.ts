@@ -64,7 +64,8 @@ const dialogue = fc.record({
   ratings: fc.array(
     fc.record({
       at: time,
-      rating: fc.option(fc.constantFrom(1, 2.5, 4, 4.3, 5)),
+      rating: fc.option(fc.constantFrom(0.3, 1, 2.5, 4, 4.3, 5)),
+      scaleMax: fc.option(fc.constantFrom(1.3, 10)),
       isCsat: fc.boolean(),
       bot: fc.constantFrom('', ...bots),
     }),
@@ -142,6 +143,7 @@ function eventsOf({ dialogues, members, users: records }: World, tenantId: strin
               type: f.isCsat ? 1 : 2,
               botId: f.bot,
               ...(f.rating === null ? {} : { rating: f.rating }),
+              ...(f.scaleMax === null ? {} : { scaleMax: f.scaleMax }),
             },
           },
           told(`f${n}.${m}`, f.at),

@@ -1,7 +1,7 @@
 import { bucketLengths } from '@parley/calendar';
 import type { BucketLevel } from '@parley/calendar';
-import type { KpiState } from '@parley/kpi';
-import { addStates } from '@parley/kpi';
+import { kpiCounters } from '@parley/kpi';
+import type { KpiCounter, KpiState } from '@parley/kpi';
 
 /** The numbers of the levels, as stored. */
 export const levelNumbers: Readonly<Record<BucketLevel, number>> = { quarter: 0, hour: 1, day: 2 };
@@ -40,14 +40,23 @@ export function bucketKey({ tenantId, level, start, knownOn, botId }: Bucket): s
   return `${tenantId} ${level} ${start} ${knownOn} ${botId}`;
 }
 
+/** A state that grows in place: there are as many additions as events. */
+export type Sums = Record<KpiCounter, number>;
+
+/** Adds a state to sums. */
+export function addTo(sums: Sums, state: KpiState): void {
+  for (const counter of kpiCounters) sums[counter] += state[counter];
+}
+
 /** Adds quarter hours by bot up to every level, by bot and over all bots. A sum of zero stays: its rows exist too. */
 export function rollUpStates(quarters: Iterable<StateCell>): StateCell[] {
-  const cells = new Map<string, StateCell>();
+  const cells = new Map<string, Bucket & { readonly state: Sums }>();
   for (const quarter of quarters) {
     for (const bucket of widenings(quarter, ['quarter', 'hour', 'day'])) {
       const key = bucketKey(bucket);
-      const sum = cells.get(key)?.state;
-      cells.set(key, { ...bucket, state: sum === undefined ? quarter.state : addStates(sum, quarter.state) });
+      const cell = cells.get(key);
+      if (cell === undefined) cells.set(key, { ...bucket, state: { ...quarter.state } });
+      else addTo(cell.state, quarter.state);
     }
   }
   return [...cells.values()];

@@ -11,7 +11,7 @@ import { addToRollups } from '../storage/rollup-store.ts';
 import { rollUpMembers, rollUpStates } from './cell.ts';
 import { parseFactEvent } from './fact-event.ts';
 import type { FactEvent } from './fact-event.ts';
-import { factKey, foldEvents, memberKey } from './fold-events.ts';
+import { factKey, foldEvents } from './fold-events.ts';
 import type { FoldOutcome, StoredFacts } from './fold-events.ts';
 
 const interactions = createFactStore(interactionMapping);
@@ -50,7 +50,7 @@ async function load(scope: RowScope, events: readonly FactEvent[]): Promise<Stor
   const ofLinks = createKeySet();
   const members = new Map<string, MemberId>();
   const addMember = ({ tenantId, memberId }: MemberId) => {
-    if (memberId !== '') members.set(memberKey(tenantId, memberId), { tenantId, memberId });
+    if (memberId !== '') members.set(factKey(tenantId, memberId), { tenantId, memberId });
   };
   for (const event of events) {
     switch (event.kind) {
@@ -94,7 +94,7 @@ async function load(scope: RowScope, events: readonly FactEvent[]): Promise<Stor
       ...(await feedback.find(scope, links, 'interaction_key')),
     ],
     ordinals: new Map(
-      ordinals.map(({ tenantId, memberId, ordinal }) => [memberKey(tenantId, memberId), ordinal]),
+      ordinals.map(({ tenantId, memberId, ordinal }) => [factKey(tenantId, memberId), ordinal]),
     ),
   };
 }

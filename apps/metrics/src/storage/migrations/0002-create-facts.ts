@@ -17,9 +17,9 @@ export const createFacts = defineMigration('0002-create-facts', [
      interaction_key uuid not null,
      -- Null: only its completion or enrichment has come so far; it counts nowhere yet.
      occurred_at timestamptz,
-     bot_id text not null,
-     group_id text not null,
-     conversation_id text not null,
+     bot_id text collate "C" not null,
+     group_id text collate "C" not null,
+     conversation_id text collate "C" not null,
      channel text not null,
      -- Null: anonymous.
      member_ordinal integer,
@@ -55,8 +55,8 @@ export const createFacts = defineMigration('0002-create-facts', [
      own_group_id text not null,
      own_intent text not null,
      -- What counts: its own, else its interaction's, else 'unknown' until that comes.
-     bot_id text not null check (bot_id <> ''),
-     group_id text not null,
+     bot_id text collate "C" not null check (bot_id <> ''),
+     group_id text collate "C" not null,
      intent text not null,
      -- 1 purchased, 2 visited, 3 did nothing, 4 resolved.
      outcome smallint not null check (outcome between 1 and 4),
@@ -83,8 +83,8 @@ export const createFacts = defineMigration('0002-create-facts', [
      occurred_at timestamptz not null,
      own_bot_id text not null,
      own_group_id text not null,
-     bot_id text not null check (bot_id <> ''),
-     group_id text not null,
+     bot_id text collate "C" not null check (bot_id <> ''),
+     group_id text collate "C" not null,
      -- 1 csat, 2 nps, 3 ces, 4 thumbs.
      type smallint not null check (type between 1 and 4),
      -- In millionths of a point. Null: asked and not answered.
@@ -107,7 +107,7 @@ export const createFacts = defineMigration('0002-create-facts', [
      generation integer not null,
      member_ordinal integer not null,
      -- Empty: which user it is is not known.
-     user_id text not null,
+     user_id text collate "C" not null,
      occurred_at timestamptz not null,
      event_key uuid not null,
      primary key (partition, tenant_id, generation, member_ordinal)
@@ -118,7 +118,7 @@ export const createFacts = defineMigration('0002-create-facts', [
      partition integer not null check (partition >= 0),
      tenant_id uuid not null,
      generation integer not null,
-     user_id text not null check (user_id <> ''),
+     user_id text collate "C" not null check (user_id <> ''),
      -- Of the earliest record.
      first_occurred_at timestamptz not null,
      primary key (partition, tenant_id, generation, user_id)

@@ -10,7 +10,7 @@ const cell = `
      level smallint not null check (level between 0 and 2),
      bucket_start timestamptz not null,
      -- Empty in the cube of all bots.
-     bot_id text not null check ((cube = 0) = (bot_id = '')),
+     bot_id text collate "C" not null check ((cube = 0) = (bot_id = '')),
      -- The UTC day on which the events that brought this were received.
      known_on date not null,`;
 
