@@ -3,6 +3,7 @@ import {
   addStates,
   customerExperienceKpis,
   engagementKpis,
+  kpiCounters,
   operationalKpis,
   realTimeKpis,
 } from '@parley/kpi';
@@ -20,6 +21,7 @@ import { expect, test } from 'vitest';
 import { event, inOrder } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
+import { columnOf } from '../src/storage/kpi-columns.ts';
 import { openMetricsRows, partition } from './metrics-database.ts';
 import type { MetricsRows, Scope } from './metrics-database.ts';
 
@@ -366,6 +368,39 @@ async function differences(
       where partition = ${partition} and tenant_id = '${tenantId}' and generation = ${generation}`;
   const { rows } = await metrics.worker.query(
     `(${rowsOf(1)} except all ${rowsOf(2)}) union all (${rowsOf(2)} except all ${rowsOf(1)})`,
+  );
+  return rows;
+}
+
+test('what was known on a day is still there when more has come since', { timeout: 120_000 }, async () => {
+  const metrics = await openMetricsRows(cluster);
+  await fc.assert(
+    fc.asyncProperty(world, orders, fc.nat(), async (told, stream, choice) => {
+      const tenantId = randomUUID();
+      const log = inOrder(received(shuffle(eventsOf(told, tenantId), stream)));
+      const lastDay = dayOf(log[choice % log.length]);
+      const first = log.filter((one) => dayOf(one) <= lastDay);
+      await metrics.fold(first);
+      const then = await sumsKnownOn(metrics, tenantId, lastDay);
+      await metrics.fold(log.slice(first.length));
+      expect(await sumsKnownOn(metrics, tenantId, lastDay)).toEqual(then);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+function dayOf(one: NewEvent | undefined): string {
+  return one?.receivedAt.toISOString().slice(0, 10) ?? '';
+}
+
+/** The sums of all buckets, of what was known by the end of that day. */
+async function sumsKnownOn(metrics: MetricsRows, tenantId: string, day: string): Promise<readonly object[]> {
+  const sums = kpiCounters.map((counter) => `sum(${columnOf(counter)})::bigint as ${columnOf(counter)}`);
+  const { rows } = await metrics.worker.query(
+    `select cube, level, bucket_start, bot_id, ${sums.join(', ')} from kpi_rollups
+      where partition = $1 and tenant_id = $2 and generation = 1 and known_on <= $3
+      group by 1, 2, 3, 4 order by 1, 2, 3, 4`,
+    [partition, tenantId, day],
   );
   return rows;
 }
