@@ -40,7 +40,8 @@ export const reserveOffsets = defineMigration('0002-reserve-offsets', [
               where p.partition = any(partitions) order by p.partition for update) h;
 
      -- A statement of its own, since its snapshot must see what was committed while the locks were waited for.
-     -- "offset 0" keeps it a look-up, one index scan for each family, whatever the planner takes the tables for.
+     -- "offset 0" keeps it a look-up, one index scan for each key, whatever the planner takes the tables for. A scan for
+     -- each family, by = any(keys), is no faster on 18, and on 15 it reads all of the tenant's rows and filters them.
      -- An event without occurred_at that came again after more than 35 days is there twice: the first one counts.
      select array_agg(f.family), array_agg(f.event_key), array_agg(f.log_offset), array_agg(f.fingerprint)
        into found_families, found_keys, found_offsets, found_fingerprints
@@ -48,11 +49,12 @@ export const reserveOffsets = defineMigration('0002-reserve-offsets', [
          select distinct on (k.family, e.event_key) k.family::int, e.event_key, e.log_offset, e.fingerprint
            from unnest(partitions, tenants, kinds, earliest, starts, ends)
                   with ordinality as k(partition, tenant_id, kind, earliest, first, last, family)
+          cross join lateral unnest(keys[k.first:k.last]) as w(event_key)
           cross join lateral (
             select s.event_key, s.log_offset, s.fingerprint
               from events s
              where s.partition = k.partition and s.tenant_id = k.tenant_id and s.kind = k.kind
-               and s.event_key = any(keys[k.first:k.last])
+               and s.event_key = w.event_key
                -- A producer's clock may be a day ahead: then its event was received before it occurred.
                and s.received_at >= date_trunc('month',
                      least(k.earliest - interval '1 day', now() - interval '35 days'), 'UTC')
