@@ -316,6 +316,7 @@ test("a tenant's key and the operator acting for it get the same, another tenant
 });
 
 test.each([
+  'getConversationKpis',
   'watchRealTimeMetrics',
   'listKpiPoints',
   'explainKpi',
@@ -374,6 +375,8 @@ async function call(client: MetricsClient, name: string): Promise<unknown> {
       return client.getCustomerExperienceKpis({});
     case 'GetOperationalKpis':
       return client.getOperationalKpis({});
+    case 'GetConversationKpis':
+      return client.getConversationKpis({});
     case 'GetEngagementKpis':
       return client.getEngagementKpis({});
     default:
