@@ -51,7 +51,7 @@ export function serve({ services, ...options }: ServeOptions): Promise<RpcServer
     ...options,
     routes: (router) => {
       for (const { routes } of services) routes(router);
-      if (runtimes.length > 0) projectionRoutes(runtimes)(router);
+      projectionRoutes(runtimes)(router);
     },
     binaryRoutes: (router) => {
       for (const routes of binaryRoutes) routes(router);
