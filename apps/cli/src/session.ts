@@ -13,6 +13,8 @@ const urlVariables = {
   experiment: 'PARLEY_EXPERIMENT_URL',
 } as const;
 
+const tenantKeyPrefix = 'plk_';
+
 export type ServiceName = keyof typeof urlVariables;
 
 /** What a command works with: where it reads and writes, and whom it calls. */
@@ -34,6 +36,8 @@ export interface Session {
     tenantName?: string,
     attempts?: number,
   ): Client<Service>;
+  /** Whether the key is a tenant's, which acts for no other one; else it is the operator's. */
+  readonly hasTenantKey: boolean;
   /** Each address once, with the services that are there. */
   addresses(): readonly { readonly url: string; readonly services: readonly ServiceName[] }[];
   /** Ends all connections. */
@@ -74,6 +78,7 @@ export function createSession({ env, ...streams }: SessionOptions): Session {
   };
   return {
     ...streams,
+    hasTenantKey: env['PARLEY_KEY']?.startsWith(tenantKeyPrefix) ?? false,
     client: (service, name, tenantName, attempts) =>
       createClient(service, transportTo(urlOf(name), tenantName, attempts)),
     addresses: () => {

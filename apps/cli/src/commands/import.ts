@@ -96,22 +96,30 @@ async function findTarget(
   create: boolean,
 ): Promise<ImportTarget> {
   const calls: CallOptions = { signal: session.signal };
-  if (create && tenantName !== undefined) {
+  const asTenant = session.hasTenantKey ? undefined : tenantName;
+  if (create && asTenant !== undefined) {
     await session
       .client(TenantService, 'ingestion')
-      .createTenant({ name: tenantName }, calls)
+      .createTenant({ name: asTenant }, calls)
       .catch((error: unknown) => {
-        if (ConnectError.from(error).code !== Code.AlreadyExists) throw rejectTenant(error, tenantName);
+        if (ConnectError.from(error).code !== Code.AlreadyExists) throw rejectTenant(error, asTenant);
       });
   }
   const { tenant } = await session
-    .client(TenantService, 'ingestion', tenantName)
+    .client(TenantService, 'ingestion', asTenant)
     .getTenant({}, calls)
     .catch((error: unknown) => {
       throw rejectTenant(error, tenantName);
     });
+  if (tenantName !== undefined && tenant?.name !== tenantName) {
+    throw new DomainError(`The key is not ${tenantName}’s, but ${tenant?.name}’s.`, {
+      kind: 'permission-denied',
+      reason: 'OTHER_TENANT',
+    });
+  }
   return {
-    client: session.client(IngestionService, 'ingestion', tenantName, patientAttempts),
+    tenantName: asTenant,
+    client: session.client(IngestionService, 'ingestion', asTenant, patientAttempts),
     currency: tenant?.currencyCode ?? 'USD',
   };
 }
@@ -130,7 +138,7 @@ function rejectTenant(error: unknown, tenantName: string | undefined): unknown {
 /** Returns when every projection holds everything that was taken. */
 async function waitForProjections(session: Session, { positions }: ImportSummary): Promise<void> {
   const until = { timeoutMs: waitTimeoutMs, signal: session.signal };
-  for (const [tenantName, reached] of positions) {
+  for (const [{ tenantName }, reached] of positions) {
     for (const minPosition of reached) {
       await Promise.all([
         session

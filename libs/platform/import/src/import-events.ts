@@ -8,6 +8,8 @@ import { maxLineBytes, type Line } from './read-lines.ts';
 
 /** Where one tenant's events go. */
 export interface ImportTarget {
+  /** The tenant that the operator acts for; undefined: the key's own. */
+  readonly tenantName?: string | undefined;
   readonly client: Client<typeof IngestionService>;
   /** ISO 4217; for amounts whose line names no currency. */
   readonly currency: string;
@@ -40,8 +42,8 @@ export interface ImportSummary {
   readonly duplicates: number;
   /** Lines that were not taken, conflicts included. */
   readonly rejected: number;
-  /** By tenant, opaque positions: what includes all of them includes every event that was taken. */
-  readonly positions: ReadonlyMap<string | undefined, readonly string[]>;
+  /** By target, opaque positions: what includes all of them includes every event that was taken. */
+  readonly positions: ReadonlyMap<ImportTarget, readonly string[]>;
 }
 
 /** What the contract allows in one call, with some room for the message around the events. */
@@ -62,9 +64,9 @@ export async function importEvents(
     accepted: 0,
     duplicates: 0,
     rejected: 0,
-    positions: new Map<string | undefined, string[]>(),
+    positions: new Map<ImportTarget, string[]>(),
   };
-  const batches = new Map<string | undefined, Batch>();
+  const batches = new Map<ImportTarget, Batch>();
   const underWay = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
   let bytesRead = 0;
@@ -74,11 +76,8 @@ export async function importEvents(
     onRejected?.({ line, reason, message });
   };
 
-  const send = async (tenantName: string | undefined, batch: Batch): Promise<void> => {
-    const { results, position } = await batch.target.client.recordEvents(
-      { events: batch.events },
-      callOptions,
-    );
+  const send = async (target: ImportTarget, batch: Batch): Promise<void> => {
+    const { results, position } = await target.client.recordEvents({ events: batch.events }, callOptions);
     const acknowledged: string[] = [];
     results.forEach((result, index) => {
       const line = batch.lines[index] ?? 0;
@@ -97,19 +96,19 @@ export async function importEvents(
     });
     if (position !== '') {
       // The highest is among the last few answers: whatever was sent after it had come would be higher.
-      const positions = [...(summary.positions.get(tenantName) ?? []), position];
-      summary.positions.set(tenantName, positions.slice(-concurrency));
+      const positions = [...(summary.positions.get(target) ?? []), position];
+      summary.positions.set(target, positions.slice(-concurrency));
     }
     if (acknowledged.length > 0) await onAcknowledged?.(acknowledged);
     onProgress?.(summary, bytesRead);
   };
 
-  const flush = async (tenantName: string | undefined): Promise<void> => {
-    const batch = batches.get(tenantName);
-    batches.delete(tenantName);
+  const flush = async (target: ImportTarget): Promise<void> => {
+    const batch = batches.get(target);
+    batches.delete(target);
     if (!batch) return;
     while (underWay.size >= concurrency) await Promise.race(underWay);
-    const call = send(tenantName, batch)
+    const call = send(target, batch)
       .catch((error: unknown) => {
         failure ??= { error };
       })
@@ -126,19 +125,19 @@ export async function importEvents(
       reject(line.number, parsed.reason, parsed.message);
       continue;
     }
-    const { tenantName, target, event, bytes } = parsed;
-    let batch = batches.get(tenantName);
+    const { target, event, bytes } = parsed;
+    let batch = batches.get(target);
     if (batch && (batch.events.length >= maxBatchEvents || batch.bytes + bytes > maxBatchBytes)) {
-      await flush(tenantName);
+      await flush(target);
       batch = undefined;
     }
-    batch ??= { target, events: [], lines: [], bytes: 0 };
-    batches.set(tenantName, batch);
+    batch ??= { events: [], lines: [], bytes: 0 };
+    batches.set(target, batch);
     batch.events.push(event);
     batch.lines.push(line.number);
     batch.bytes += bytes;
   }
-  for (const tenantName of [...batches.keys()]) if (!failure) await flush(tenantName);
+  for (const target of [...batches.keys()]) if (!failure) await flush(target);
   await Promise.all(underWay);
   if (failure) throw failure.error;
   onProgress?.(summary, bytesRead);
@@ -146,7 +145,6 @@ export async function importEvents(
 }
 
 interface Batch {
-  readonly target: ImportTarget;
   readonly events: Event[];
   readonly lines: number[];
   bytes: number;
@@ -154,7 +152,6 @@ interface Batch {
 
 type Parsed =
   | {
-      readonly tenantName: string | undefined;
       readonly target: ImportTarget;
       readonly event: Event;
       readonly bytes: number;
@@ -174,13 +171,12 @@ async function parse(line: Line, targetOf: ImportOptions['targetOf']): Promise<P
 
 /** Twice where the line's tenant counts in another currency: which one is known only when the tenant is. */
 async function parseFor(text: string, targetOf: ImportOptions['targetOf']) {
-  let { event, tenantName } = parseLine(text, { defaultCurrency: 'USD' });
-  const target = await targetOf(tenantName);
-  if (target.currency !== 'USD') {
-    ({ event, tenantName } = parseLine(text, { defaultCurrency: target.currency }));
-  }
+  const parsed = parseLine(text, { defaultCurrency: 'USD' });
+  const target = await targetOf(parsed.tenantName);
+  const { event } =
+    target.currency === 'USD' ? parsed : parseLine(text, { defaultCurrency: target.currency });
   // What the event adds to the message: its own bytes, its tag and its length.
-  return { tenantName, target, event, bytes: toBinary(EventSchema, event).length + 6 };
+  return { target, event, bytes: toBinary(EventSchema, event).length + 6 };
 }
 
 const tooLong = {
