@@ -128,6 +128,13 @@ async function findTarget(
 function rejectTenant(error: unknown, tenantName: string | undefined): unknown {
   const { code, rawMessage } = ConnectError.from(error);
   if (code !== Code.NotFound && code !== Code.InvalidArgument) return error;
+  if (tenantName === undefined) {
+    return new DomainError('The line names no tenant; name one with --tenant.', {
+      kind: 'invalid-argument',
+      reason: 'NO_TENANT',
+      cause: error,
+    });
+  }
   return new DomainError(`tenant ${tenantName}: ${rawMessage}`, {
     kind: 'invalid-argument',
     reason: code === Code.NotFound ? 'TENANT_NOT_FOUND' : 'INVALID_TENANT',
