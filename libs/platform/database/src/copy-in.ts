@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import { from } from 'pg-copy-streams';
+import { writeUuid } from './write-uuid.ts';
 
 /** Column types that `copyIn` can write. */
 export type CopyType =
@@ -192,10 +193,7 @@ class Writer {
   #uuid(value: CopyValue): void {
     if (value instanceof Uint8Array && value.length === 16) return this.bytes(value);
     if (typeof value !== 'string') throw mismatch('uuid', value);
-    const digits = value.replaceAll('-', '');
-    const bytes = this.#buffer.write(digits, this.#length, 16, 'hex');
-    if (digits.length !== 32 || bytes !== 16) throw mismatch('uuid', value);
-    this.#length += bytes;
+    this.#length = writeUuid(this.#buffer, this.#length, value);
   }
 }
 

@@ -13,3 +13,4 @@ export type { RoleKind } from './role.ts';
 export { createPartition, tenantPolicy } from './tenant-policy.ts';
 export type { PolicyForm } from './tenant-policy.ts';
 export type { Result, Statement, Transaction } from './transaction.ts';
+export { writeUuid } from './write-uuid.ts';
