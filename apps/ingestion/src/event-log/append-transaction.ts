@@ -1,4 +1,11 @@
-import { copyIn, type CopyTarget, type CopyValue, type Database, type Transaction } from '@parley/database';
+import {
+  copyIn,
+  type CopyTarget,
+  type CopyValue,
+  type Database,
+  type Transaction,
+  writeUuid,
+} from '@parley/database';
 import { DomainError } from '@parley/errors';
 import type { AppendResult, NewEvent } from './event-log.ts';
 import type { ReachFailpoint } from './failpoint.ts';
@@ -155,14 +162,7 @@ function encodeUuids(uuids: readonly string[]): Buffer {
   // One dimension, no nulls, of uuids, as many as there are, counted from 1.
   let end = 0;
   for (const field of [1, 0, UUID_OID, uuids.length, 1]) end = buffer.writeInt32BE(field, end);
-  for (const uuid of uuids) {
-    end = buffer.writeInt32BE(16, end);
-    const digits = uuid.replaceAll('-', '');
-    if (digits.length !== 32 || buffer.write(digits, end, 'hex') !== 16) {
-      throw new TypeError(`Not a UUID: ${JSON.stringify(uuid)}`);
-    }
-    end += 16;
-  }
+  for (const uuid of uuids) end = writeUuid(buffer, buffer.writeInt32BE(16, end), uuid);
   return buffer;
 }
 
