@@ -47,6 +47,6 @@ export interface EventLog extends LogSource {
    * database fails or the log is closing; `not-found` (UNKNOWN_PARTITION); `invalid-argument` (APPEND_TOO_LARGE).
    */
   append(events: readonly NewEvent[], signal?: AbortSignal): Promise<AppendResult[]>;
-  /** Refuses new calls, ends tails, finishes what waits within 10 s and fails the rest with `unavailable`. */
+  /** Refuses new calls, finishes what waits within 10 s and fails the rest and all tails with `unavailable`. */
   close(): Promise<void>;
 }

@@ -292,7 +292,8 @@ function split(call: Call, events: readonly NewEvent[], limits: GroupCommitLimit
   return parts;
 }
 
-function closingError(): DomainError {
+/** What callers are told that a closing log serves no more. */
+export function closingError(): DomainError {
   return new DomainError('The log is closing.', {
     kind: 'unavailable',
     reason: 'LOG_CLOSING',

@@ -5,7 +5,7 @@ import type { Logger } from '@parley/runtime';
 import { appendInTransaction } from './append-transaction.ts';
 import type { AppendResult, EventLog, NewEvent } from './event-log.ts';
 import type { ReachFailpoint } from './failpoint.ts';
-import { GroupCommit, groupCommitLimits, type GroupCommitLimits } from './group-commit.ts';
+import { closingError, GroupCommit, groupCommitLimits, type GroupCommitLimits } from './group-commit.ts';
 import { HeadAnnouncer, listenForHeads } from './head-announcer.ts';
 import { HeadWatch } from './head-watch.ts';
 import { tail } from './tail.ts';
@@ -68,11 +68,15 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
       return groups.submit(events, signal);
     },
     heads: () => readHeads(),
-    tail: (tailOptions: TailOptions): AsyncIterable<LogBatch> =>
-      tail(
+    tail: async function* (tailOptions: TailOptions): AsyncGenerator<LogBatch, void, undefined> {
+      const { signal } = tailOptions;
+      yield* tail(
         { database: worker, watch, logger },
-        { ...tailOptions, signal: AbortSignal.any([tailOptions.signal, closing.signal]) },
-      ),
+        { ...tailOptions, signal: AbortSignal.any([signal, closing.signal]) },
+      );
+      // Whoever did not ask for the end must not take it for one and come back at once, again and again.
+      if (!signal.aborted) throw closingError();
+    },
     close: async () => {
       closing.abort();
       await groups.close(CLOSE_MS);
