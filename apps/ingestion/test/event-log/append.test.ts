@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@parley/database';
+import { DomainError } from '@parley/errors';
 import { eventKinds } from '@parley/event';
 import { describe, expect, test } from 'vitest';
 import type { AppendResult } from '../../src/event-log/event-log.ts';
@@ -262,6 +264,49 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
     });
 
     expect(setting).toBe('on');
+  });
+
+  test('what no standby has is not acknowledged, neither as new nor as a duplicate', async () => {
+    const { open, openLog } = await logDatabase(cluster);
+    const admin = await open('postgres');
+    const log = await openLog();
+    const hello = event('hello');
+    const waitForStandby = async (name: string): Promise<void> => {
+      await admin.query(`alter system set synchronous_standby_names = '${name}'`);
+      await admin.query('select pg_reload_conf()');
+    };
+    const append = async (): Promise<string> => {
+      try {
+        return outcomes(await log.append([hello])).join();
+      } catch (error) {
+        return error instanceof DomainError ? error.reason : String(error);
+      }
+    };
+    let isCancelling = true;
+    const cancelling = (async () => {
+      while (isCancelling) {
+        await admin.query(
+          `select pg_cancel_backend(pid) from pg_stat_activity
+            where wait_event = 'SyncRep' and usename = 'ingestion_append' and datname = current_database()`,
+        );
+        await sleep(10);
+      }
+    })();
+
+    await waitForStandby('a_stranger');
+    let isWaiting = false;
+    // The server takes up its new settings when it gets to it.
+    await waitFor(async () => {
+      await log.append([event('canary')]).catch(() => (isWaiting = true));
+      return isWaiting;
+    });
+    const answers = [await append(), await append()];
+    await waitForStandby('');
+    await waitFor(async () => (await append()) === 'duplicate');
+    isCancelling = false;
+    await cancelling;
+
+    expect(answers).toEqual(['NOT_REPLICATED', 'NOT_REPLICATED']);
   });
 
   test('time of receipt never goes back, whatever the clock does', async () => {

@@ -12,7 +12,8 @@ import {
   openPostgresEventLog,
   type PostgresEventLogOptions,
 } from '../../src/event-log/postgres-event-log.ts';
-import { migrations } from '../../src/storage/migrations/index.ts';
+import { createEventLog } from '../../src/storage/migrations/0001-create-event-log.ts';
+import { reserveOffsets } from '../../src/storage/migrations/0002-reserve-offsets.ts';
 
 export const logger = createLogger({ service: 'ingestion', level: 'fatal' });
 
@@ -40,7 +41,11 @@ export interface LogDatabase {
 }
 
 export async function logDatabase(cluster: TestCluster): Promise<LogDatabase> {
-  const prepare = prepareService({ service: 'ingestion', migrations, roles: ['app', 'worker', 'append'] });
+  const prepare = prepareService({
+    service: 'ingestion',
+    migrations: [createEventLog, reserveOffsets],
+    roles: ['app', 'worker', 'append'],
+  });
   const database = await cluster.database('ingestion', async (template) => {
     await prepare(template);
     const owner = await openRole(template, 'owner', 1);

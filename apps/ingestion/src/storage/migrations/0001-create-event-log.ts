@@ -1,5 +1,4 @@
 import { defineMigration, tenantPolicy } from '@parley/database';
-import { indexStatements } from '../../event-log/months.ts';
 
 /**
  * The log and the heads of its partitions. Months are made by `ensureMonths`; what no month covers goes to the default
@@ -29,7 +28,9 @@ export const createEventLog = defineMigration('0001-create-event-log', [
    ) partition by range (received_at)`,
   ...tenantPolicy('events'),
   `create table events_default partition of events default`,
-  ...indexStatements('events_default'),
+  // As every month has them, see `ensureMonths`.
+  `create unique index events_default_offset on events_default (partition, log_offset) where log_offset > 0`,
+  `create unique index events_default_key on events_default (partition, tenant_id, kind, event_key)`,
   `revoke all on events_default from ingestion_app, ingestion_worker`,
   // Nobody changes what happened: rows come by the appending role alone; the worker may empty them (erasure, expiry).
   `revoke insert, update, delete on events, partition_heads from ingestion_app, ingestion_worker`,
