@@ -7,23 +7,25 @@ function envelope(length: number): Buffer {
   return bytes;
 }
 
-test('messages are counted wherever their bytes are cut', () => {
-  const bytes = Buffer.concat([0, 1, 3, 0, 300, 70_000].map(envelope));
+test('the end of the last message in a chunk is found wherever the bytes are cut', () => {
+  const messages = [0, 1, 3, 0, 300, 70_000].map(envelope);
+  const bytes = Buffer.concat(messages);
+  const ends = messages.map((_, i) => Buffer.concat(messages.slice(0, i + 1)).length);
   for (const size of [1, 2, 3, 4, 5, 6, 7, 64, 1000, bytes.length]) {
     const tracker = createEnvelopeTracker();
-    let finished = 0;
-    for (let at = 0; at < bytes.length; at += size) finished += tracker.push(bytes.subarray(at, at + size));
-    expect(finished, `in chunks of ${size}`).toBe(6);
-    expect(tracker.unfinishedBytes()).toBe(0);
+    for (let at = 0; at < bytes.length; at += size) {
+      const chunk = bytes.subarray(at, at + size);
+      const last = ends.findLast((end) => end > at && end <= at + chunk.length);
+      expect(tracker.push(chunk), `at ${at} of chunks of ${size}`).toBe(last === undefined ? 0 : last - at);
+    }
+    expect(tracker.promisedBytes()).toBe(0);
   }
 });
 
-test('the bytes of an unfinished message are known, also of one that promises 4 GiB', () => {
+test('a promise is known as soon as the header is there, also one of 4 GiB', () => {
   const tracker = createEnvelopeTracker();
-  expect(tracker.push(envelope(10).subarray(0, 7))).toBe(0);
-  expect(tracker.unfinishedBytes()).toBe(7);
-  expect(
-    tracker.push(Buffer.concat([envelope(10).subarray(7), Buffer.from([0, 0xff, 0xff, 0xff, 0xff, 1])])),
-  ).toBe(1);
-  expect(tracker.unfinishedBytes()).toBe(6);
+  tracker.push(Buffer.from([0, 0xff, 0xff, 0xff]));
+  expect(tracker.promisedBytes()).toBe(0);
+  tracker.push(Buffer.from([0xff]));
+  expect(tracker.promisedBytes()).toBe(0xffffffff);
 });

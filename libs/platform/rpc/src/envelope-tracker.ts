@@ -1,9 +1,9 @@
 /** Follows the envelopes (a flag byte, four bytes of length, the payload) in a stream of chunks without copying them. */
 export interface EnvelopeTracker {
-  /** Takes the next chunk and says how many messages ended in it. */
+  /** Takes the next chunk and says where in it the last message ended that did; 0 when none did. */
   push(chunk: Uint8Array): number;
-  /** Bytes that have come of the message that is not complete yet; 0 between messages. */
-  unfinishedBytes(): number;
+  /** The length that the message promises whose header came last, if it is not complete yet; else 0. */
+  promisedBytes(): number;
 }
 
 const headerBytes = 5;
@@ -15,7 +15,7 @@ export function createEnvelopeTracker(): EnvelopeTracker {
   let payload = 0;
   return {
     push(chunk) {
-      let finished = 0;
+      let lastEnd = 0;
       let at = 0;
       while (at < chunk.byteLength) {
         if (header < headerBytes) {
@@ -29,14 +29,14 @@ export function createEnvelopeTracker(): EnvelopeTracker {
           at += taken;
         }
         if (header === headerBytes && payload === length) {
-          finished += 1;
+          lastEnd = at;
           header = 0;
           length = 0;
           payload = 0;
         }
       }
-      return finished;
+      return lastEnd;
     },
-    unfinishedBytes: () => header + payload,
+    promisedBytes: () => (header === headerBytes ? length : 0),
   };
 }

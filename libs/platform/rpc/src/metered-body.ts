@@ -8,8 +8,9 @@ export interface MeterOptions {
   readonly hasEnvelopes: boolean;
   /** Whether the client may take its time between messages. */
   readonly isStream: boolean;
-  /** What a compressed message is charged when it is complete, since it may grow to that; undefined: not compressed. */
-  readonly inflatedBytes: number | undefined;
+  /** Whether messages are compressed: a complete one is charged the most that it may grow to. */
+  readonly isCompressed: boolean;
+  readonly maxMessageBytes: number;
   readonly lease: CallLease;
   /** How long to wait for the bytes of one message, in all. */
   readonly messageMs: number;
@@ -18,40 +19,73 @@ export interface MeterOptions {
   readonly requestId: string;
 }
 
+/** What a chunk costs beside its bytes: without it, a megabyte sent one byte at a time would hold 200 of them. */
+const chunkBytes = 200;
+
 /**
  * Passes a request's body on while it comes in time and there is room for what has to be held of it.
+ *
+ * A message in an envelope is passed on when it is complete. The library sets aside what an envelope promises as soon
+ * as it sees it, so five bytes would hold a megabyte; one that promises too much is passed on at once, to be refused.
  * A unary body counts until its call ends. Of a stream only the unfinished message counts, since whoever pulls the next
  * chunk has handed on what came before. Time counts only while the client is waited for, not while it waits for us.
  */
 export async function* meterBody(
   body: AsyncIterable<Uint8Array>,
-  { hasEnvelopes, isStream, inflatedBytes = 0, lease, messageMs, idleMs, requestId }: MeterOptions,
+  {
+    hasEnvelopes,
+    isStream,
+    isCompressed,
+    maxMessageBytes,
+    lease,
+    messageMs,
+    idleMs,
+    requestId,
+  }: MeterOptions,
 ): AsyncGenerator<Uint8Array> {
   const source = body[Symbol.asyncIterator]();
   const envelopes = createEnvelopeTracker();
+  const inflatedBytes = isCompressed ? maxMessageBytes : 0;
   let leftMs = messageMs;
-  let held = 0;
+  let unfinished: Uint8Array[] = [];
+  let unfinishedCost = 0;
+  let passedCost = 0;
   try {
     for (;;) {
-      const isBetween = isStream && envelopes.unfinishedBytes() === 0;
       if (isStream) {
-        held = envelopes.unfinishedBytes();
-        lease.holdBytes(held);
+        passedCost = 0;
+        lease.holdBytes(unfinishedCost);
       }
+      const isBetween = isStream && unfinished.length === 0;
       const askedAt = performance.now();
       const result = await within(source.next(), isBetween ? idleMs : leftMs);
       leftMs = isBetween ? messageMs : leftMs - (performance.now() - askedAt);
       if (result.done === true) {
-        lease.holdBytes(Math.max(held, hasEnvelopes ? 0 : inflatedBytes));
+        if (!hasEnvelopes) {
+          lease.holdBytes(Math.max(passedCost, inflatedBytes));
+        }
+        yield* unfinished;
         return;
       }
-      const finished = hasEnvelopes ? envelopes.push(result.value) : 0;
-      if (isStream && finished > 0) {
-        leftMs = messageMs;
+      const chunk = result.value;
+      const end = hasEnvelopes ? envelopes.push(chunk) : chunk.byteLength;
+      if (end === 0) {
+        unfinished.push(chunk);
+        unfinishedCost += costOf(chunk);
+        lease.holdBytes(passedCost + unfinishedCost);
+      } else {
+        const complete = [...unfinished, chunk.subarray(0, end)];
+        passedCost += unfinishedCost + costOf(chunk);
+        unfinished = end < chunk.byteLength ? [chunk.subarray(end)] : [];
+        unfinishedCost = unfinished.reduce((sum, rest) => sum + costOf(rest), 0);
+        leftMs = isStream ? messageMs : leftMs;
+        lease.holdBytes(hasEnvelopes ? Math.max(passedCost, inflatedBytes) : passedCost);
+        yield* complete;
       }
-      held += result.value.byteLength;
-      lease.holdBytes(finished > 0 ? Math.max(held, inflatedBytes) : held);
-      yield result.value;
+      if (envelopes.promisedBytes() > maxMessageBytes) {
+        yield* unfinished;
+        unfinished = [];
+      }
     }
   } catch (error) {
     throw error instanceof DomainError ? toConnectError(error, requestId) : error;
@@ -59,6 +93,10 @@ export async function* meterBody(
     // Not awaited: where a read is pending, it would wait for bytes that nobody wants any more.
     void source.return?.().catch(() => undefined);
   }
+}
+
+function costOf({ byteLength }: Uint8Array): number {
+  return byteLength + chunkBytes;
 }
 
 async function within<Value>(work: Promise<Value>, ms: number): Promise<Value> {

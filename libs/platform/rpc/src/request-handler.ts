@@ -93,12 +93,16 @@ export function createRequestHandler(
         isUnary ? limits.unaryDefaultMs : limits.streamDefaultMs,
         isUnary ? limits.unaryMaxMs : limits.streamMaxMs,
       );
+      const maxMessageBytes = method.access.maxMessageBytes ?? limits.maxMessageBytes;
+      if (Number(universal.header.get('content-length')) <= maxMessageBytes) {
+        // The library would set aside at once what it announces; one that announces too much is refused by it.
+        universal.header.delete('content-length');
+      }
       const body = meterBody(request.iterator({ destroyOnReturn: false }), {
         hasEnvelopes: !/^application\/(json|proto)\b/i.test(contentType),
         isStream: isStreamOfRequests,
-        inflatedBytes: isCompressed(universal.header)
-          ? (method.access.maxMessageBytes ?? limits.maxMessageBytes)
-          : undefined,
+        isCompressed: isCompressed(universal.header),
+        maxMessageBytes,
         lease,
         messageMs: isStreamOfRequests ? limits.messageMs : Math.min(limits.messageMs, timeoutMs),
         idleMs: limits.idleMs,
