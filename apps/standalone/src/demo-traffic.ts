@@ -5,7 +5,7 @@ import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_serv
 import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { generateHistory, generateLive, type DemoLine } from '@parley/demo';
-import { importEvents, parseLine, type Line } from '@parley/import';
+import { importEvents, parseLine, type ImportTarget, type Line } from '@parley/import';
 import { createTransportTo } from '@parley/rpc';
 import { sleep, type Logger, type Now } from '@parley/runtime';
 
@@ -21,6 +21,8 @@ export interface DemoOptions {
 export interface Demo {
   /** The demo tenant's key. */
   readonly key: string;
+  /** Resolves when the history is in, or could not be brought in, which is logged. */
+  readonly filled: Promise<void>;
   /** Ends the traffic; resolves when nothing of it is under way. */
   close(): Promise<void>;
 }
@@ -48,8 +50,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   const stop = new AbortController();
   const startedAt = now();
 
-  const run = async (): Promise<void> => {
+  const fill = async (): Promise<void> => {
     if (isNew) {
+      const target: ImportTarget = { client, currency: 'USD' };
       const lines = generateHistory({
         seed,
         tenant: demoTenant,
@@ -58,11 +61,13 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
         conversationsPerDay,
       });
       const { accepted, rejected } = await importEvents(asLines(lines), {
-        targetOf: () => Promise.resolve({ client, currency: 'USD' }),
+        targetOf: () => Promise.resolve(target),
         callOptions: { signal: stop.signal },
       });
       logger.info({ accepted, rejected }, 'the demo tenant has its history');
     }
+  };
+  const speak = async (): Promise<void> => {
     let due: Event[] = [];
     const send = async (): Promise<void> => {
       const events = due.slice(-mostEvents);
@@ -85,11 +90,14 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       due.push(parseLine(JSON.stringify(line), { defaultCurrency: 'USD' }).event);
     }
   };
-  const running = run().catch((error: unknown) => {
+  const logFailure = (error: unknown): void => {
     if (!stop.signal.aborted) logger.warn({ error }, 'the demo traffic has ended');
-  });
+  };
+  const filled = fill().catch(logFailure);
+  const running = filled.then(speak).catch(logFailure);
   return {
     key,
+    filled,
     close: async () => {
       stop.abort();
       transport.close();

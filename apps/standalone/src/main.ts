@@ -26,7 +26,10 @@ async function run(options: StandaloneOptions): Promise<void> {
     logger,
     closeWithinMs,
     start: async (closers) => {
-      if (!options.json) process.stdout.write('Parley is starting …\n');
+      if (!options.json)
+        process.stdout.write(
+          `Parley is starting${options.demo ? ', with two weeks of invented history' : ''} …\n`,
+        );
       const standalone = await startStandalone(options, {
         logger,
         now: systemNow,
@@ -44,6 +47,8 @@ async function run(options: StandaloneOptions): Promise<void> {
         });
         closers.push('demo', () => demo.close());
         demoKey = demo.key;
+        // A person who looks at once shall find something; a program is told as soon as the services answer.
+        if (!options.json) await demo.filled;
         await saveSecrets(options.dataDir, { ...standalone.secrets, demoKey });
       }
       process.stdout.write(options.json ? readyLine(standalone) : banner(standalone, demoKey));

@@ -16,7 +16,10 @@ export interface ImportTarget {
 }
 
 export interface ImportOptions {
-  /** The target of the tenant that a line names; a DomainError rejects the tenant's lines, anything else ends the import. */
+  /**
+   * The target of the tenant that a line names, the same object each time, since batches are gathered by it. A DomainError
+   * rejects the tenant's lines, anything else ends the import.
+   */
   readonly targetOf: (tenantName: string | undefined) => Promise<ImportTarget>;
   /** Called once for every id that is committed: accepted or duplicate. */
   readonly onAcknowledged?: (eventIds: readonly string[]) => Promise<void> | void;

@@ -43,7 +43,9 @@ export function spawnPostmaster(
   createInterface({ input: child.stderr }).on('line', (line) => {
     lines.push(line);
     if (lines.length > LAST_LINES) lines.shift();
-    if (/\b(FATAL|PANIC):/.test(line)) logger.warn({ postgres: line }, 'Postgres reports');
+    // Who loses a connection reports it; at a stop, those lost are only being closed.
+    const isLoss = line.includes('terminating connection due to administrator command');
+    if (/\b(FATAL|PANIC):/.test(line) && !isLoss) logger.warn({ postgres: line }, 'Postgres reports');
     else logger.debug({ postgres: line }, 'Postgres says');
   });
   let hasExited = false;
