@@ -1,6 +1,7 @@
 import { createClient } from '@connectrpc/connect';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
 import { Code, ConnectError } from '@connectrpc/connect';
@@ -33,6 +34,8 @@ const seed = 1;
 const historyDays = 14;
 const conversationsPerDay = 200;
 const dayMs = 86_400_000;
+/** How long the figures may take to hold the history. */
+const fillTimeoutMs = 60_000;
 /** How late a line may be sent: due lines are gathered into one call. */
 const gatherMs = 500;
 /** What one call takes; what could not be sent for longer is left out. */
@@ -45,8 +48,9 @@ const mostEvents = 1000;
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { logger, now } = options;
   const { key, isNew } = await demoTenantKey(options);
-  const transport = createTransportTo({ baseUrl: options.url, credential: key });
+  const transport = createTransportTo({ baseUrl: options.url, credential: key, retry: { attempts: 20 } });
   const client = createClient(IngestionService, transport);
+  const metrics = createClient(MetricsService, transport);
   const stop = new AbortController();
   const startedAt = now();
 
@@ -60,10 +64,13 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
         to: startedAt,
         conversationsPerDay,
       });
-      const { accepted, rejected } = await importEvents(asLines(lines), {
+      const { accepted, rejected, positions } = await importEvents(asLines(lines), {
         targetOf: () => Promise.resolve(target),
         callOptions: { signal: stop.signal },
       });
+      for (const minPosition of positions.get(target) ?? []) {
+        await metrics.getOperationalKpis({ minPosition }, { signal: stop.signal, timeoutMs: fillTimeoutMs });
+      }
       logger.info({ accepted, rejected }, 'the demo tenant has its history');
     }
   };

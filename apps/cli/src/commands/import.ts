@@ -149,9 +149,11 @@ async function waitForProjections(session: Session, { positions }: ImportSummary
     for (const minPosition of reached) {
       await Promise.all([
         session
-          .client(IngestionService, 'ingestion', tenantName)
+          .client(IngestionService, 'ingestion', tenantName, patientAttempts)
           .listInteractions({ minPosition, pageSize: 1 }, until),
-        session.client(MetricsService, 'metrics', tenantName).getOperationalKpis({ minPosition }, until),
+        session
+          .client(MetricsService, 'metrics', tenantName, patientAttempts)
+          .getOperationalKpis({ minPosition }, until),
       ]);
     }
   }
