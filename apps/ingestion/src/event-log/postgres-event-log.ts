@@ -32,6 +32,7 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
   const announcer = new HeadAnnouncer(append, logger);
   const listener = listenForHeads(worker, watch);
   const closing = new AbortController();
+  const beginning = new Set<Promise<void>>();
   let partitions: ReadonlyMap<number, bigint> = new Map();
 
   const readHeads = async (): Promise<ReadonlyMap<number, bigint>> => {
@@ -64,8 +65,15 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
 
   return {
     append: async (events: readonly NewEvent[], signal?: AbortSignal): Promise<AppendResult[]> => {
-      await requirePartitions(events);
-      return groups.submit(events, signal);
+      if (closing.signal.aborted) throw closingError();
+      const required = requirePartitions(events);
+      beginning.add(required);
+      try {
+        await required;
+        return await groups.submit(events, signal);
+      } finally {
+        beginning.delete(required);
+      }
     },
     heads: () => readHeads(),
     tail: async function* (tailOptions: TailOptions): AsyncGenerator<LogBatch, void, undefined> {
@@ -79,6 +87,8 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
     },
     close: async () => {
       closing.abort();
+      // What was begun before is answered, also where its partitions are still being looked up.
+      await Promise.allSettled(beginning);
       await groups.close(CLOSE_MS);
       await announcer.close();
       await listener.close();

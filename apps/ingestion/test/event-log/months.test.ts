@@ -1,4 +1,3 @@
-import { findTenantFaults } from '@parley/testing';
 import { describe, expect, test } from 'vitest';
 import { ensureMonths } from '../../src/event-log/months.ts';
 import { event, logDatabase, read, testClusters, textOf } from './log-fixture.ts';
@@ -68,14 +67,6 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
     await appending;
 
     expect(await read(log, 0, appended)).toHaveLength(appended);
-  });
-
-  test('the tables of the log break no rule for what belongs to tenants', async () => {
-    const { database } = await logDatabase(cluster);
-
-    const faults = await findTenantFaults({ adminUrl: database.adminUrl, schema: 'ingestion' });
-
-    expect(faults).toEqual([]);
   });
 
   test('every month has the two unique indexes, and no more', async () => {
