@@ -43,7 +43,10 @@ export interface ServeOptions {
   readonly now: Now;
 }
 
-/** Serves one or several services on one port, with ProjectionService over all their projections. */
+/**
+ * Serves one or several services on one port, with ProjectionService over their projections; where there are none, it
+ * says so, so that whoever asks every service for them need not know which ones have some.
+ */
 export function serve({ services, ...options }: ServeOptions): Promise<RpcServer> {
   const runtimes = services.flatMap(({ projections }) => projections ?? []);
   const binaryRoutes = services.flatMap((service) => service.binaryRoutes ?? []);
