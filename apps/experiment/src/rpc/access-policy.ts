@@ -10,7 +10,7 @@ export const experimentAccess: AccessPolicy = {
   },
   [`${ExperimentService.typeName}/AnalyzeAbTest`]: {
     callers: ['tenant', 'operator'],
-    scopes: ['read', 'experiment'],
+    scopes: ['read'],
     tenant: 'required',
   },
 };
