@@ -65,6 +65,8 @@ function credentialFor(
       return operatorKey;
     case 'services':
       return serviceCredential(serviceSecret, 'metrics');
+    case 'any-key':
+      return keys.read;
     case 'ingest':
     case 'read':
     case 'experiment':

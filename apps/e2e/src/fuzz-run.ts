@@ -1,4 +1,4 @@
-import { createRegistry, toBinary, toJsonString, type DescMessage } from '@bufbuild/protobuf';
+import { create, createRegistry, toBinary, toJsonString, type DescMessage } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { codeFromString } from '@connectrpc/connect/protocol-connect';
 import { randomMessage } from './random-message.ts';
@@ -141,7 +141,7 @@ function encode(desc: DescMessage, protocol: Protocol, random: () => number): Ui
     return Buffer.from(toJsonString(desc, message, { registry }));
   } catch {
     // Not every message that the wire can carry is one in JSON: a time in the year 292277026596, NaN in a Struct.
-    return Buffer.from(toJsonString(desc, { $typeName: desc.typeName } as typeof message));
+    return Buffer.from(toJsonString(desc, create(desc)));
   }
 }
 

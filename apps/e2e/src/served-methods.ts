@@ -13,8 +13,8 @@ import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_serv
 import { OptimizerService } from '@parley/contracts/parley/optimizer/v1/optimizer_service';
 import { ProjectionService } from '@parley/contracts/parley/projection/v1/projection_service';
 
-/** Who may call: anybody, the operator, other services, or a tenant's key of this scope (`admin` may do it all). */
-export type Admission = 'anybody' | 'operator' | 'services' | TenantScope;
+/** Who may call: anybody, the operator, other services, or a tenant's key: any, or one of this scope or `admin`. */
+export type Admission = 'anybody' | 'operator' | 'services' | 'any-key' | TenantScope;
 export const tenantScopes = ['ingest', 'read', 'experiment', 'admin'] as const;
 export type TenantScope = (typeof tenantScopes)[number];
 
@@ -31,7 +31,7 @@ const services: readonly (readonly [DescService, Admission, Readonly<Record<stri
   [ServerReflection, 'anybody'],
   [ServerReflectionAlpha, 'anybody'],
   [IngestionService, 'ingest', { GetInteraction: 'read', ListInteractions: 'read' }],
-  [TenantService, 'admin', { CreateTenant: 'operator', ListTenants: 'operator' }],
+  [TenantService, 'admin', { CreateTenant: 'operator', ListTenants: 'operator', GetTenant: 'any-key' }],
   [QuarantineService, 'admin'],
   [PrivacyService, 'admin', { SetConsent: 'ingest' }],
   [AccessService, 'services'],

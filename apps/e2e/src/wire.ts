@@ -14,8 +14,9 @@ export interface Wire {
 
 export interface WireCallOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** Leaves the request open after its bytes. */
+  /** Leaves the request open after its bytes; with `drip` it sends a byte more each half second. */
   readonly unfinished?: boolean;
+  readonly drip?: boolean;
   /** When the caller gives up. */
   readonly timeoutMs?: number;
 }
@@ -45,7 +46,7 @@ export async function openWire(url: string, { localAddress }: WireOptions = {}):
   await once(session, 'connect');
   return {
     close: () => session.destroy(),
-    async call(path, body, { headers, unfinished = false, timeoutMs = 20_000 } = {}) {
+    async call(path, body, { headers, unfinished = false, drip = false, timeoutMs = 20_000 } = {}) {
       const stream = session.request({
         ':method': 'POST',
         ':path': path,
@@ -63,10 +64,12 @@ export async function openWire(url: string, { localAddress }: WireOptions = {}):
       stream.on('error', () => undefined);
       const closed = new Promise((resolve) => stream.once('close', resolve));
       const giveUp = setTimeout(() => stream.close(), timeoutMs);
+      const dripping = drip ? setInterval(() => stream.write(Buffer.alloc(1)), 500) : undefined;
       if (unfinished) stream.write(body);
       else stream.end(body);
       await closed;
       clearTimeout(giveUp);
+      clearInterval(dripping);
       const received = Buffer.concat(chunks);
       const status = (name: string): string | undefined =>
         textOf(trailers[name]) ?? textOf(head[name]) ?? trailerIn(received, name);
