@@ -1,0 +1,16 @@
+import { measureAppend } from './append.ts';
+import { measureBatches } from './batches.ts';
+import type { Bench } from './deployment.ts';
+import type { Measurement } from './measurement.ts';
+import { measureProjections } from './projections.ts';
+import { measureQueries } from './queries.ts';
+import { measureSingles } from './singles.ts';
+
+/** What can be measured, by the beginning of its figures' names. */
+export const benchmarks: Readonly<Record<string, (bench: Bench) => Promise<Measurement[]>>> = {
+  'ingest.append': measureAppend,
+  'ingest.batch': measureBatches,
+  'ingest.single': measureSingles,
+  projection: measureProjections,
+  'query.kpi30d': measureQueries,
+};

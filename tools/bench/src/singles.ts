@@ -1,0 +1,110 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  IngestionService,
+  RecordInteractionRequestSchema,
+} from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { systemNow } from '@parley/runtime';
+import { medians, startCpuMeter } from './batches.ts';
+import { deploy, type Bench } from './deployment.ts';
+import { latencyDetails, summarize, type Measurement, type Pair } from './measurement.ts';
+import { findFreePort, startServiceProcess } from './service-process.ts';
+import { generateTraffic } from './traffic.ts';
+import { callConcurrently, openWireClient, type CallTimes, type WireClient } from './wire-client.ts';
+
+const recordInteraction = `${IngestionService.typeName}/${IngestionService.method.recordInteraction.name}`;
+const concurrency = 64;
+
+/**
+ * `ingest.single.c64`: 64 single durable calls at a time, with all that ingestion does, against a bare echo of the same
+ * messages on the same server library.
+ */
+export async function measureSingles(bench: Bench): Promise<Measurement[]> {
+  const deployment = await deploy(bench, ['ingestion']);
+  const echo = await startServiceProcess({
+    script: 'tools/bench/src/echo-server.ts',
+    env: { PARLEY_PORT: String(await findFreePort()) },
+    readiness: 'listening',
+  });
+  const ours = openWireClient(deployment.service('ingestion').url);
+  const theirs = openWireClient(echo.url);
+  try {
+    const tenants = await deployment.createTenants(16);
+    const calls = bench.isQuick ? 300 : 4_000;
+    const runs = bench.isQuick ? 2 : 5;
+    let seed = 500;
+    const requests = (): readonly { readonly key: string; readonly bytes: Buffer }[] => {
+      const to = systemNow();
+      const traffic = generateTraffic({
+        seed: (seed += 1),
+        count: Math.ceil(calls * 1.3),
+        from: new Date(to.getTime() - 60_000),
+        to,
+      });
+      return traffic
+        .flatMap(({ event: { eventId, occurredAt, payload } }) =>
+          payload.case === 'interaction' && occurredAt !== undefined
+            ? [create(RecordInteractionRequestSchema, { eventId, occurredAt, interaction: payload.value })]
+            : [],
+        )
+        .slice(0, calls)
+        .map((message, index) => ({
+          key: tenants[index % tenants.length]?.key ?? '',
+          bytes: Buffer.from(toBinary(RecordInteractionRequestSchema, message)),
+        }));
+    };
+    const send = (client: WireClient): Promise<CallTimes> =>
+      callConcurrently(
+        concurrency,
+        requests().map(
+          ({ key, bytes }) =>
+            () =>
+              client.call(recordInteraction, key, bytes),
+        ),
+      );
+
+    bench.say(`ingest.single.c${concurrency}: warming up`);
+    await send(theirs);
+    await send(ours);
+    await deployment.caughtUp();
+    await deployment.admin.query('analyze');
+
+    const pairs: Pair[] = [];
+    const acks: number[] = [];
+    const echoes: number[] = [];
+    const cpus: Record<string, number>[] = [];
+    for (let run = 1; run <= runs; run += 1) {
+      bench.say(`ingest.single.c${concurrency}: run ${run} of ${runs}`);
+      const before = await send(theirs);
+      const cpu = startCpuMeter(deployment);
+      const durable = await send(ours);
+      cpus.push(cpu(calls));
+      await deployment.caughtUp();
+      const after = await send(theirs);
+      pairs.push({
+        ours: calls / durable.seconds,
+        limitBefore: calls / before.seconds,
+        limitAfter: calls / after.seconds,
+      });
+      acks.push(...durable.latenciesMs);
+      echoes.push(...before.latenciesMs, ...after.latenciesMs);
+    }
+    return [
+      summarize(
+        {
+          name: `ingest.single.c${concurrency}`,
+          unit: 'calls/s',
+          better: 'more',
+          limit_name: 'echo, same server library',
+          cpu_us: medians(cpus),
+          details: { ...latencyDetails('ack', acks), ...latencyDetails('echo', echoes) },
+        },
+        pairs,
+      ),
+    ];
+  } finally {
+    ours.close();
+    theirs.close();
+    await echo.stop();
+    await deployment.close();
+  }
+}
