@@ -64,12 +64,7 @@ test.each([
   ],
   ['a service imports the CLI', 'apps/metrics/src/x.ts', '@parley/cli', 'Only packages defined'],
   ['the CLI imports a service', 'apps/cli/src/x.ts', '@parley/ingestion', 'depend on libs tagged'],
-  [
-    'the composition imports a tool',
-    'apps/standalone/src/x.ts',
-    '@parley/bench',
-    'can not depend on libs tagged',
-  ],
+  ['the composition imports a tool', 'apps/standalone/src/x.ts', '@parley/bench', 'Only packages defined'],
   ['a package comes from nowhere', 'apps/metrics/src/x.ts', 'lodash', 'Transitive or unresolvable'],
   ['a service runs test fixtures', 'apps/metrics/src/x.ts', '@parley/testing', 'This is for tests'],
   [
