@@ -26,7 +26,7 @@ export async function measureAppend(bench: Bench): Promise<Measurement[]> {
   const worker = await open('worker', 4);
   const log = openPostgresEventLog({ append, worker, logger });
   const limit = await createCopyLimit(admin);
-  const count = bench.isQuick ? 10_000 : 100_000;
+  const count = bench.isQuick ? 10_000 : 50_000;
   const runs = bench.isQuick ? 2 : 5;
 
   try {

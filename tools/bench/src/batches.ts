@@ -81,7 +81,7 @@ export async function measureBatches(bench: Bench): Promise<Measurement[]> {
   try {
     const tenants = await deployment.createTenants(tenantCount);
     const limit = await createCopyLimit(deployment.admin);
-    const count = bench.isQuick ? 4_000 : 48_000;
+    const count = bench.isQuick ? 4_000 : 32_000;
     const runs = bench.isQuick ? 2 : 5;
     let seed = 100;
     const traffic = (): TrafficEvent[] => {

@@ -162,10 +162,13 @@ export async function deploy(bench: Bench, services: readonly ServiceName[]): Pr
       }),
     rebuild: (name, projection) =>
       asOperator(name, async ({ projections }) => {
+        let rebuilt: number | undefined;
+        // Read to its end, also once it is done: a stream that is left keeps its deadline's timer running.
         const progress = projections.rebuildProjection({ name: projection }, { timeoutMs: catchUpMs });
         for await (const { eventCount, done } of progress) {
-          if (done) return Number(eventCount);
+          if (done) rebuilt = Number(eventCount);
         }
+        if (rebuilt !== undefined) return rebuilt;
         throw new Error(`The rebuild of ${projection} ended before it was done.`);
       }),
     async caughtUp() {

@@ -23,7 +23,7 @@ export async function measureProjections(bench: Bench): Promise<Measurement[]> {
   const client = openWireClient(deployment.service('ingestion').url);
   try {
     const tenants = await deployment.createTenants(16);
-    const count = bench.isQuick ? 4_000 : 64_000;
+    const count = bench.isQuick ? 4_000 : 32_000;
     bench.say('projection: warming up');
     await sendBatches(client, 4, encodeBatches(tenants, recentTraffic(count / 4)));
     await deployment.caughtUp();
@@ -46,7 +46,7 @@ export async function measureProjections(bench: Bench): Promise<Measurement[]> {
     const measurements: Measurement[] = [];
     for (const { service, projection } of replayed) {
       const rates: number[] = [];
-      for (let run = 0; run < (bench.isQuick ? 1 : 3); run += 1) {
+      for (let run = 0; run < (bench.isQuick ? 1 : 2); run += 1) {
         bench.say(`projection.replay.${service}: run ${run + 1}`);
         const startedAt = performance.now();
         const events = await deployment.rebuild(service, projection);
@@ -66,7 +66,7 @@ export async function measureProjections(bench: Bench): Promise<Measurement[]> {
       );
     }
 
-    const samples = bench.isQuick ? 20 : 300;
+    const samples = bench.isQuick ? 20 : 200;
     bench.say('projection.lag.idle');
     measurements.push(await measureLag(deployment, tenants, 'idle', samples));
     bench.say(`projection.lag.half: ${Math.round(pipelineRate / 2)} events/s`);

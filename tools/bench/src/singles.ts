@@ -29,7 +29,7 @@ export async function measureSingles(bench: Bench): Promise<Measurement[]> {
   const theirs = openWireClient(echo.url);
   try {
     const tenants = await deployment.createTenants(16);
-    const calls = bench.isQuick ? 300 : 4_000;
+    const calls = bench.isQuick ? 300 : 3_000;
     const runs = bench.isQuick ? 2 : 5;
     let seed = 500;
     const requests = (): readonly { readonly key: string; readonly bytes: Buffer }[] => {
