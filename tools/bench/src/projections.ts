@@ -35,7 +35,7 @@ export async function measureProjections(bench: Bench): Promise<Measurement[]> {
     for (let run = 0; run < 2; run += 1) {
       const batches = encodeBatches(tenants, recentTraffic(count));
       const startedAt = performance.now();
-      const { seconds } = await sendBatches(client, 16, batches);
+      const { seconds } = await sendBatches(client, 4, batches);
       await deployment.caughtUp();
       ingestRates.push(count / seconds);
       pipelineRates.push(count / ((performance.now() - startedAt) / 1_000));
@@ -58,7 +58,7 @@ export async function measureProjections(bench: Bench): Promise<Measurement[]> {
             name: `projection.replay.${service}`,
             unit: 'events/s',
             better: 'more',
-            limit_name: 'ingest.batch.c16, metrics running',
+            limit_name: 'ingest.batch.c4, metrics running',
             details: { pipeline_events_per_second: pipelineRate },
           },
           rates.map((ours) => ({ ours, ...limits })),

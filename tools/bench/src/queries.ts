@@ -14,6 +14,7 @@ import { to as copyTo } from 'pg-copy-streams';
 import { encodeBatches, sendBatches } from './batches.ts';
 import { deploy, type Bench, type BenchTenant, type Deployment } from './deployment.ts';
 import { latencyDetails, median, summarize, type Measurement, type Pair } from './measurement.ts';
+import { toTable } from './table.ts';
 import { chunk, generateTraffic } from './traffic.ts';
 import { openWireClient } from './wire-client.ts';
 
@@ -77,6 +78,8 @@ export async function measureQueries(bench: Bench): Promise<Measurement[]> {
               size,
             });
             measurements.push(...measured.measurements);
+            // The whole takes long: what is known is said at once.
+            bench.say(toTable(measured.measurements));
             const name = `${window.name}.${label}`;
             times.set(name, [...(times.get(name) ?? []), measured.milliseconds]);
           }
@@ -136,7 +139,7 @@ async function fill(
         ...encodeBatches([small], traffic.slice(ofLarge, ofSmall)),
         ...encodeBatches(rest, traffic.slice(ofSmall)),
       ];
-      await sendBatches(client, 16, batches);
+      await sendBatches(client, 4, batches);
       await deployment.caughtUp();
     }
   } finally {

@@ -42,7 +42,7 @@ const words =
 
 /**
  * Events at random times between two instants, the same for the same seed: 87 of 100 are interactions of 20 bots with
- * 5,000 members, 10 conversions of them, 3 ratings, about 300 bytes each. Made to cost little, where @parley/demo's are
+ * 5,000 members, 10 conversions of them, 3 ratings, about 250 bytes each. Made to cost little, where @parley/demo's are
  * made to be believed.
  */
 export function generateTraffic({ seed, count, from, to }: TrafficOptions): TrafficEvent[] {
