@@ -29,6 +29,13 @@ if (unknown.length > 0) {
   process.stderr.write(`There is no benchmark ${unknown.join(', ')}.\n\n${usage}`);
   process.exitCode = 2;
 } else {
+  // Ends the services, which end with us, also when we are told to stop in the middle.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => process.exit(code));
+  }
   await run(names);
 }
 
