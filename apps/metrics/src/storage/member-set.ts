@@ -13,7 +13,9 @@ export function addMembers(set: MemberSet | undefined, ordinals: Iterable<number
     const before = bitmap.size;
     bitmap.addMany(ordinals);
     if (set !== undefined && bitmap.size === before) return undefined;
-    // Runs wherever they are the shortest form: what the bytes are does not depend on how the set came about.
+    // Runs wherever they are the shortest form: what the bytes are does not depend on how the set came about. Where
+    // runs and single members take equally much, runs would stay and single members too, so runs are dissolved before.
+    bitmap.removeRunCompression();
     bitmap.runOptimize();
     return bitmap.serialize('portable');
   } finally {
