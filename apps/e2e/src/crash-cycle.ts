@@ -4,7 +4,7 @@ import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_serv
 import { demoTruth, generateHistory } from '@parley/demo';
 import { parseLine } from '@parley/import';
 import { createTransportTo } from '@parley/rpc';
-import { brokenInvariants } from './invariants.ts';
+import { brokenInvariants, type Expectation } from './invariants.ts';
 import { openLedger } from './ledger.ts';
 import { load, type LoadReport } from './load.ts';
 import { createRandom, integerIn, shuffle } from './seeded-random.ts';
@@ -44,7 +44,8 @@ export interface CycleReport extends LoadReport {
   readonly events: number;
   /** From the fault until what was down serves again, in ms. */
   readonly downMs: number;
-  /** Which invariants do not hold. */
+  readonly expectation: Expectation;
+  /** What of it does not hold. */
   readonly broken: readonly string[];
 }
 
@@ -81,15 +82,11 @@ export async function crashCycle(processes: ServiceProcesses, options: CycleOpti
   const [report] = await Promise.all([loading, breaking]);
   const downMs = Math.round((await breaking) - from);
 
-  const broken = await brokenInvariants(processes, {
-    tenant,
-    ledgerFile,
-    figures: demoTruth(lines, { start, end }),
-    start,
-    end,
-    positions: report.positions,
-  });
-  return { ...report, fault: describeFault(fault), events: events.length, downMs, broken };
+  const { positions } = report;
+  const figures = demoTruth(lines, { start, end });
+  const expectation = { tenant, ledgerFile, figures, start, end, positions };
+  const broken = await brokenInvariants(processes, expectation);
+  return { ...report, fault: describeFault(fault), events: events.length, downMs, expectation, broken };
 }
 
 /** Breaks it and lets it come up again; when it serves again. */

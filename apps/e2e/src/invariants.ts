@@ -27,6 +27,7 @@ export interface Expectation {
 
 /** How long projections may take to catch up, after everything runs again. */
 const catchUpMs = 60_000;
+const verifyMs = 300_000;
 
 /** What does not hold, each named by its invariant; empty when all is well. */
 export async function brokenInvariants(
@@ -42,7 +43,7 @@ export async function brokenInvariants(
 }
 
 /** I1: what was acknowledged is stored. I2: each id once. I9: every event was answered, and none was rejected. */
-async function brokenLedger(
+export async function brokenLedger(
   { databaseUrl }: ServiceProcesses,
   { tenant, ledgerFile }: Expectation,
 ): Promise<string[]> {
@@ -73,7 +74,7 @@ async function brokenLedger(
 }
 
 /** I2 by the database's own count, and I3: offsets 1 to the head, without a gap. */
-async function brokenLog({ databaseUrl }: ServiceProcesses): Promise<string[]> {
+export async function brokenLog({ databaseUrl }: ServiceProcesses): Promise<string[]> {
   const twice = await query<{ event_key: string; n: number }>(
     databaseUrl,
     `select event_key::text, count(*) as n from ingestion.events
@@ -136,7 +137,7 @@ async function brokenProjections(processes: ServiceProcesses): Promise<string[]>
     const transport = createTransportTo({
       baseUrl: processes.urlOf(service),
       credential: processes.operatorKey,
-      defaultTimeoutMs: 0,
+      defaultTimeoutMs: verifyMs,
     });
     try {
       const client = createClient(ProjectionService, transport);
