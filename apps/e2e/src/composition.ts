@@ -57,7 +57,7 @@ export async function startComposition(file: ComposeFile, folder: string): Promi
     return `127.0.0.1:${host === 'postgres' ? postgres?.port : ports.get(host)}`;
   };
   const relocate = (service: ComposeService, text: string): string =>
-    text.replace(/(?<=:\/\/(?:[^@/]*@)?)([a-z]+):(\d+)/g, (_match, host: string) => addressOf(service, host));
+    text.replace(/(?<=:\/\/|@)([a-z]+):\d+(?=\/|$)/g, (_match, host: string) => addressOf(service, host));
 
   const environmentOf = async (name: string, service: ComposeService): Promise<Record<string, string>> => {
     const environment: Record<string, string> = {};
