@@ -2,8 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { acceptServices, cacheResolver, createLocalResolver, createPositionSealer } from '@parley/access';
 import type { CredentialResolver } from '@parley/access';
 import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
+import { ErasureService } from '@parley/contracts/parley/ingestion/v1/erasure_service';
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { LanguageService } from '@parley/contracts/parley/ingestion/v1/language_service';
+import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
@@ -23,11 +27,11 @@ import { ingestionAccess } from './rpc/access-policy.ts';
 import { createAccessRoutes } from './rpc/access-routes.ts';
 import { createEventCheck } from './rpc/check-event.ts';
 import { createEventLogRoutes } from './rpc/event-log-routes.ts';
-import { addPrivacyRoutes } from './rpc/privacy-routes.ts';
 import { createQuarantineRoutes } from './rpc/quarantine-routes.ts';
 import { createReading } from './rpc/reading-routes.ts';
 import { createRawRecording, createRecording } from './rpc/recording-routes.ts';
 import { createTenantRoutes } from './rpc/tenant-routes.ts';
+import { addUnimplementedRoutes } from './rpc/unimplemented-routes.ts';
 import { createKeyDirectory } from './storage/key-directory.ts';
 import { createKeyUses } from './storage/key-uses.ts';
 import { openDatabases } from './storage/open-databases.ts';
@@ -50,6 +54,8 @@ export interface RunningIngestion extends Service {
 }
 
 const closeMs = 20_000;
+/** In the contract, not served yet. */
+const toCome = [PrivacyService, ErasureService, LanguageService, CollectionService];
 
 /**
  * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
@@ -129,7 +135,7 @@ export async function createIngestionService(
         .service(QuarantineService, createQuarantineRoutes(recording))
         .service(AccessService, createAccessRoutes(noted))
         .service(EventLogService, createEventLogRoutes(log));
-      addPrivacyRoutes(router);
+      for (const service of toCome) addUnimplementedRoutes(router, service);
     },
     binaryRoutes: createRawRecording(recording),
     access: ingestionAccess,

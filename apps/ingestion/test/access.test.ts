@@ -1,8 +1,12 @@
+import { connect } from 'node:http2';
 import type { DescMethod } from '@bufbuild/protobuf';
 import { serviceCredential } from '@parley/access';
 import { AccessService, Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
+import { ErasureService } from '@parley/contracts/parley/ingestion/v1/erasure_service';
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { LanguageService } from '@parley/contracts/parley/ingestion/v1/language_service';
 import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
@@ -18,11 +22,13 @@ const { tenant, url } = await startService(cluster, { edgeNow, atEnd: afterAll }
 
 /** The code of a call with an empty message; `ok` when it was let in, whatever the answer to the message was. */
 async function call(method: DescMethod, headers: Record<string, string>): Promise<string> {
+  const path = `/${method.parent.typeName}/${method.name}`;
+  if (method.methodKind === 'bidi_streaming') return callOverHttp2(path, headers);
   const isStream = method.methodKind !== 'unary';
-  const response = await fetch(`${url}/${method.parent.typeName}/${method.name}`, {
+  const response = await fetch(`${url}${path}`, {
     method: 'POST',
     headers: { 'content-type': isStream ? 'application/connect+json' : 'application/json', ...headers },
-    body: isStream ? Buffer.concat([Uint8Array.of(0, 0, 0, 0, 2), Buffer.from('{}')]) : '{}',
+    body: isStream ? emptyEnvelope : '{}',
     signal: AbortSignal.timeout(5_000),
   });
   if (!isStream) {
@@ -33,22 +39,54 @@ async function call(method: DescMethod, headers: Record<string, string>): Promis
   const reader = response.body?.getReader();
   const { value } = (await reader?.read()) ?? {};
   await reader?.cancel();
-  const text = Buffer.from(value ?? []).toString();
-  return /"code":"(\w+)"/.exec(text)?.[1] ?? 'ok';
+  return codeIn(value);
 }
 
-type Access = 'ingest' | 'read' | 'admin' | 'any key' | 'operator' | 'service';
+/** For streams in both directions, which HTTP/1.1 can't carry. */
+async function callOverHttp2(path: string, headers: Record<string, string>): Promise<string> {
+  const session = connect(url);
+  try {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/connect+json',
+      ...headers,
+    });
+    stream.setTimeout(5_000, () => stream.destroy(new Error('No answer.')));
+    stream.end(emptyEnvelope);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Uint8Array);
+    return codeIn(Buffer.concat(chunks));
+  } finally {
+    session.destroy();
+  }
+}
+
+const emptyEnvelope = Buffer.concat([Uint8Array.of(0, 0, 0, 0, 2), Buffer.from('{}')]);
+
+function codeIn(bytes: Uint8Array | undefined): string {
+  return /"code":"(\w+)"/.exec(Buffer.from(bytes ?? []).toString())?.[1] ?? 'ok';
+}
+
+type Access = 'ingest' | 'read' | 'admin' | 'any key' | 'operator' | 'operator for a tenant' | 'service';
 const accessOf = (method: DescMethod): Access => {
   switch (method.parent) {
     case IngestionService:
       return ['GetInteraction', 'ListInteractions'].includes(method.name) ? 'read' : 'ingest';
     case TenantService:
       if (method.name === 'GetTenant') return 'any key';
+      if (method.name === 'UpdateTenantLimits') return 'operator for a tenant';
       return ['CreateTenant', 'ListTenants'].includes(method.name) ? 'operator' : 'admin';
     case PrivacyService:
       return method.name === 'SetConsent' ? 'ingest' : 'admin';
     case QuarantineService:
       return 'admin';
+    case CollectionService:
+      return 'read';
+    case LanguageService:
+      return ['TrainIntents', 'ActivateIntentModel', 'UpdateLanguageSettings'].includes(method.name)
+        ? 'admin'
+        : 'read';
     default:
       return 'service';
   }
@@ -58,6 +96,9 @@ const methods = [
   TenantService,
   PrivacyService,
   QuarantineService,
+  CollectionService,
+  LanguageService,
+  ErasureService,
   AccessService,
   EventLogService,
 ].flatMap(({ methods }) =>
@@ -102,7 +143,9 @@ test.each(methods)('$name is for those alone whom its contract names', async ({ 
     ),
   };
   const denied = 'permission_denied';
-  const isOfTenant = access !== 'operator' && access !== 'service';
+  const isOperators = access === 'operator' || access === 'operator for a tenant';
+  const isOfTenant = !isOperators && access !== 'service';
+  const isForTenant = isOfTenant || access === 'operator for a tenant';
   expect(answers).toEqual({
     'no key': 'unauthenticated',
     'not a key': 'unauthenticated',
@@ -114,7 +157,7 @@ test.each(methods)('$name is for those alone whom its contract names', async ({ 
     'scope experiment': access === 'any key' ? letIn : denied,
     'all scopes': isOfTenant ? letIn : denied,
     operator: access === 'operator' ? letIn : access === 'service' ? denied : 'invalid_argument',
-    'operator for a tenant': isOfTenant ? letIn : access === 'service' ? denied : 'invalid_argument',
+    'operator for a tenant': isForTenant ? letIn : access === 'service' ? denied : 'invalid_argument',
     'operator for nobody': 'not_found',
     service: access === 'service' ? letIn : denied,
     'a service with another secret': 'unauthenticated',
@@ -122,7 +165,10 @@ test.each(methods)('$name is for those alone whom its contract names', async ({ 
 });
 
 test('what waits for a later release says so', async () => {
-  for (const method of PrivacyService.methods) {
+  const { ingestEvents } = IngestionService.method;
+  const { rotateApiKey } = TenantService.method;
+  const whole = [PrivacyService, CollectionService, LanguageService];
+  for (const method of [ingestEvents, rotateApiKey, ...whole.flatMap(({ methods }) => methods)]) {
     expect(await call(method, bearer(own.key)), method.name).toMatch(/^(unimplemented|invalid_argument)$/);
   }
 });

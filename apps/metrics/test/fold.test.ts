@@ -166,7 +166,10 @@ test('an enrichment fills in what the caller did not give, before or after, and 
   const metrics = await openMetricsRows(cluster);
   const read = (id: string) =>
     event(
-      { case: 'enrichment', value: { interactionId: id, intent: 'escalate', sentiment: 3 } },
+      {
+        case: 'enrichment',
+        value: { interactionId: id, understanding: { intent: 'escalate', sentiment: 3 } },
+      },
       { id: `read ${id}`, at: '2026-03-01T12:00:01Z' },
     );
   for (const step of inOrder([

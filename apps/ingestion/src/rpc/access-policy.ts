@@ -1,6 +1,9 @@
 import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
+import { ErasureService } from '@parley/contracts/parley/ingestion/v1/erasure_service';
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { LanguageService } from '@parley/contracts/parley/ingestion/v1/language_service';
 import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
@@ -18,6 +21,9 @@ const forServices: MethodAccess = { callers: ['service'], tenant: 'none' };
 /** A message of 16,384 and an answer of 65,536 characters, of up to four bytes each, do not fit into the usual limit. */
 const withLongText: MethodAccess = { ...forTenant('ingest'), maxMessageBytes: batchMessageBytes };
 
+/** Some 50,000 examples. */
+const trainingBytes = 8 * 1024 * 1024;
+
 /** Who may call what. */
 export const ingestionAccess: AccessPolicy = {
   [IngestionService.typeName]: forTenant('ingest'),
@@ -26,12 +32,14 @@ export const ingestionAccess: AccessPolicy = {
   [`${IngestionService.typeName}/RecordConversion`]: withLongText,
   [`${IngestionService.typeName}/RecordFeedback`]: withLongText,
   [`${IngestionService.typeName}/RecordEvents`]: withLongText,
+  [`${IngestionService.typeName}/IngestEvents`]: withLongText,
   [`${IngestionService.typeName}/GetInteraction`]: forTenant('read'),
   [`${IngestionService.typeName}/ListInteractions`]: forTenant('read'),
   [TenantService.typeName]: forTenant('admin'),
   [`${TenantService.typeName}/GetTenant`]: { callers: ['tenant', 'operator'], tenant: 'required' },
   [`${TenantService.typeName}/CreateTenant`]: forOperator,
   [`${TenantService.typeName}/ListTenants`]: forOperator,
+  [`${TenantService.typeName}/UpdateTenantLimits`]: { callers: ['operator'], tenant: 'required' },
   [QuarantineService.typeName]: forTenant('admin'),
   [`${QuarantineService.typeName}/ReplayQuarantinedEvent`]: {
     ...forTenant('admin'),
@@ -39,6 +47,13 @@ export const ingestionAccess: AccessPolicy = {
   },
   [PrivacyService.typeName]: forTenant('admin'),
   [`${PrivacyService.typeName}/SetConsent`]: forTenant('ingest'),
+  [LanguageService.typeName]: forTenant('read'),
+  [`${LanguageService.typeName}/Understand`]: { ...forTenant('read'), maxMessageBytes: batchMessageBytes },
+  [`${LanguageService.typeName}/TrainIntents`]: { ...forTenant('admin'), maxMessageBytes: trainingBytes },
+  [`${LanguageService.typeName}/ActivateIntentModel`]: forTenant('admin'),
+  [`${LanguageService.typeName}/UpdateLanguageSettings`]: forTenant('admin'),
+  [CollectionService.typeName]: forTenant('read'),
+  [ErasureService.typeName]: forServices,
   [AccessService.typeName]: forServices,
   [EventLogService.typeName]: forServices,
 };

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { HandlerContext, ConnectRouter, ServiceImpl } from '@connectrpc/connect';
 import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
-import type { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { DomainError, invalidArgument } from '@parley/errors';
 import { tenantOf } from '@parley/rpc';
 import { recordEvents } from '../use-cases/record-events.ts';
@@ -11,6 +11,7 @@ import type { CandidateEvent } from '../use-cases/candidate-event.ts';
 import type { EventCheck } from './check-event.ts';
 import { toEventResult } from './event-result.ts';
 import { eventBytesOf, recordEventsRaw } from './raw-events.ts';
+import { notImplemented } from './unimplemented-routes.ts';
 
 export interface RecordingRouteDependencies extends RecordingDependencies {
   readonly check: EventCheck;
@@ -59,6 +60,9 @@ export function createRecording(dependencies: RecordingRouteDependencies): Recor
     recordBotPerformanceMetric: (request, context) =>
       recordOne(request, payload('botPerformanceMetric', request.botPerformanceMetric), context),
     recordExposure: (request, context) => recordOne(request, payload('exposure', request.exposure), context),
+    ingestEvents: () => {
+      throw notImplemented(IngestionService.method.ingestEvents);
+    },
     recordEvents: ({ events }, context) => {
       const tenant = tenantOf(context);
       return recordMany(

@@ -5,8 +5,12 @@ import { scopes as scopeNames } from '@parley/access';
 import type { Scope as ScopeName } from '@parley/access';
 import { parseTimeZone } from '@parley/calendar';
 import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
-import { ApiKeySchema, TenantSchema } from '@parley/contracts/parley/ingestion/v1/tenant_service';
-import type { ApiKey, Tenant, TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import {
+  ApiKeySchema,
+  TenantSchema,
+  TenantService,
+} from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import type { ApiKey, Tenant } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { invalidArgument } from '@parley/errors';
 import { tenantOf } from '@parley/rpc';
 import type { ApiKeyRecord, TenantRecord } from '../storage/tenant-store.ts';
@@ -15,6 +19,7 @@ import { createTenant } from '../use-cases/create-tenant.ts';
 import type { TenantDependencies } from '../use-cases/create-tenant.ts';
 import { isCurrency } from './event-rules.ts';
 import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
+import { notImplemented } from './unimplemented-routes.ts';
 
 export interface TenantRouteDependencies extends TenantDependencies {
   /** Forgets who was resolved, so that a change holds for the next call. */
@@ -24,7 +29,16 @@ export interface TenantRouteDependencies extends TenantDependencies {
 /** Tenants and their keys. */
 export function createTenantRoutes(dependencies: TenantRouteDependencies): ServiceImpl<typeof TenantService> {
   const { tenants, now, forgetCallers } = dependencies;
+  const { rotateApiKey, updateTenantLimits } = TenantService.method;
   return {
+    rotateApiKey() {
+      throw notImplemented(rotateApiKey);
+    },
+
+    updateTenantLimits() {
+      throw notImplemented(updateTenantLimits);
+    },
+
     async createTenant({ name, timeZone, currencyCode }) {
       const created = await createTenant(dependencies, {
         name,

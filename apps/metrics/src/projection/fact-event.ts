@@ -135,13 +135,13 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
     case 'completion':
       return { ...told, ...parseResponse(payload.value), kind: 'completion' };
     case 'enrichment': {
-      const { interactionId, intent, sentiment } = payload.value;
+      const { interactionId, understanding } = payload.value;
       return {
         ...told,
         key: eventKeyOf(interactionId),
         kind: 'enrichment',
-        intent,
-        sentiment: parseNumber(sentiment, sentiments),
+        intent: understanding?.intent ?? '',
+        sentiment: parseNumber(understanding?.sentiment ?? 0, sentiments),
       };
     }
     case 'conversion': {

@@ -15,7 +15,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/event.proto.
  */
 export const file_parley_ingestion_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXJsZXkvaW5nZXN0aW9uL3YxL2V2ZW50LnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxIu8GCgVFdmVudBIeCghldmVudF9pZBgBIAEoCUIMukgJcgcYyAG6AQEAEi8KC29jY3VycmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZW50X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3CgtpbnRlcmFjdGlvbhgKIAEoCzIgLnBhcmxleS5pbmdlc3Rpb24udjEuSW50ZXJhY3Rpb25IABI1Cgpjb21wbGV0aW9uGAsgASgLMh8ucGFybGV5LmluZ2VzdGlvbi52MS5Db21wbGV0aW9uSAASNQoKY29udmVyc2lvbhgMIAEoCzIfLnBhcmxleS5pbmdlc3Rpb24udjEuQ29udmVyc2lvbkgAEi0KBnJlZnVuZBgNIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuUmVmdW5kSAASMQoIZmVlZGJhY2sYDiABKAsyHS5wYXJsZXkuaW5nZXN0aW9uLnYxLkZlZWRiYWNrSAASLwoHaGFuZG9mZhgPIAEoCzIcLnBhcmxleS5pbmdlc3Rpb24udjEuSGFuZG9mZkgAEi0KBm1lbWJlchgQIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuTWVtYmVySAASKQoEdXNlchgRIAEoCzIZLnBhcmxleS5pbmdlc3Rpb24udjEuVXNlckgAEksKFmJvdF9wZXJmb3JtYW5jZV9tZXRyaWMYEiABKAsyKS5wYXJsZXkuaW5nZXN0aW9uLnYxLkJvdFBlcmZvcm1hbmNlTWV0cmljSAASMQoIZXhwb3N1cmUYEyABKAsyHS5wYXJsZXkuaW5nZXN0aW9uLnYxLkV4cG9zdXJlSAASNQoKZW5yaWNobWVudBgUIAEoCzIfLnBhcmxleS5pbmdlc3Rpb24udjEuRW5yaWNobWVudEgAEi8KB2NvbnNlbnQYFSABKAsyHC5wYXJsZXkuaW5nZXN0aW9uLnYxLkNvbnNlbnRIABIvCgdlcmFzdXJlGBYgASgLMhwucGFybGV5LmluZ2VzdGlvbi52MS5FcmFzdXJlSAASKQoEdGljaxgXIAEoCzIZLnBhcmxleS5pbmdlc3Rpb24udjEuVGlja0gAQhAKB3BheWxvYWQSBbpIAggBIq8ECgtJbnRlcmFjdGlvbhIeCgZib3RfaWQYASABKAlCDrpIC3IJEAEYyAG6AQEAEh4KCGdyb3VwX2lkGAIgASgJQgy6SAlyBxjIAboBAQASHwoJbWVtYmVyX2lkGAMgASgJQgy6SAlyBxjIAboBAQASJQoPY29udmVyc2F0aW9uX2lkGAQgASgJQgy6SAlyBxjIAboBAQASHAoHY2hhbm5lbBgFIAEoCUILukgIcgYYZLoBAQASIwoMbWVzc2FnZV90ZXh0GAYgASgJQg26SApyCBiAgAG6AQEAEhwKBmludGVudBgHIAEoCUIMukgJcgcYyAG6AQEAEjIKDGludGVudF9zY29yZRgIIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAIgBARI7CglzZW50aW1lbnQYCSABKA4yHi5wYXJsZXkuaW5nZXN0aW9uLnYxLlNlbnRpbWVudEIIukgFggECEAESJAoNcmVzcG9uc2VfdGV4dBgKIAEoCUINukgKcggYgIAEugEBABIrChByZXNwb25zZV90aW1lX21zGAsgASgDQgy6SAkiBxiAuJkpKABIAYgBARIgCgplcnJvcl9jb2RlGAwgASgJQgy6SAlyBxjIAboBAQASKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCDwoNX2ludGVudF9zY29yZUITChFfcmVzcG9uc2VfdGltZV9tcyLrAQoKQ29tcGxldGlvbhImCg5pbnRlcmFjdGlvbl9pZBgBIAEoCUIOukgLcgkQARjIAboBAQASJAoNcmVzcG9uc2VfdGV4dBgCIAEoCUINukgKcggYgIAEugEBABIrChByZXNwb25zZV90aW1lX21zGAMgASgDQgy6SAkiBxiAuJkpKABIAIgBARIgCgplcnJvcl9jb2RlGAQgASgJQgy6SAlyBxjIAboBAQASKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCEwoRX3Jlc3BvbnNlX3RpbWVfbXMioAUKCkNvbnZlcnNpb24SJgoOaW50ZXJhY3Rpb25faWQYASABKAlCDrpIC3IJEAEYyAG6AQEAEhwKBmJvdF9pZBgCIAEoCUIMukgJcgcYyAG6AQEAEh4KCGdyb3VwX2lkGAMgASgJQgy6SAlyBxjIAboBAQASHwoJbWVtYmVyX2lkGAQgASgJQgy6SAlyBxjIAboBAQASHAoGaW50ZW50GAUgASgJQgy6SAlyBxjIAboBAQASJgoPdHJpZ2dlcl9tZXNzYWdlGAYgASgJQg26SApyCBiAgAG6AQEAEjIKDGludGVudF9zY29yZRgHIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAIgBARIiCgtib3RfbWVzc2FnZRgIIAEoCUINukgKcggYgIAEugEBABI5CgdvdXRjb21lGAkgASgOMhwucGFybGV5LmluZ2VzdGlvbi52MS5PdXRjb21lQgq6SAeCAQQQASAAEiUKD2NvbnZlcnNpb25fdHlwZRgKIAEoCUIMukgJcgcYyAG6AQEAEiQKBXZhbHVlGAsgASgLMhUucGFybGV5LnR5cGUudjEuTW9uZXkSGgoSY2hlY2tvdXRfY29tcGxldGVkGAwgASgIEioKDXBhZ2VzX3Zpc2l0ZWQYDSADKAlCE7pIEJIBDRBkIglyBxjQD7oBAQASQAoadGltZV90b19jb252ZXJzaW9uX3NlY29uZHMYDiABKAFCF7pIFBISGQAAAAADzLJBKQAAAAAAAAAASAGIAQESKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCDwoNX2ludGVudF9zY29yZUIdChtfdGltZV90b19jb252ZXJzaW9uX3NlY29uZHMiqAEKBlJlZnVuZBIlCg1jb252ZXJzaW9uX2lkGAEgASgJQg66SAtyCRABGMgBugEBABIsCgV2YWx1ZRgCIAEoCzIVLnBhcmxleS50eXBlLnYxLk1vbmV5Qga6SAPIAQESHAoGcmVhc29uGAMgASgJQgy6SAlyBxjoB7oBAQASKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Qi9QMKCEZlZWRiYWNrEjkKBHR5cGUYASABKA4yIS5wYXJsZXkuaW5nZXN0aW9uLnYxLkZlZWRiYWNrVHlwZUIIukgFggECEAESLAoGcmF0aW5nGAIgASgBQhe6SBQSEhkAAAAAAECPQCkAAAAAAECPwEgAiAEBEi8KCXNjYWxlX21pbhgDIAEoAUIXukgUEhIZAAAAAABAj0ApAAAAAABAj8BIAYgBARIvCglzY2FsZV9tYXgYBCABKAFCF7pIFBISGQAAAAAAQI9AKQAAAAAAQI/ASAKIAQESJAoOaW50ZXJhY3Rpb25faWQYBSABKAlCDLpICXIHGMgBugEBABIlCg9jb252ZXJzYXRpb25faWQYBiABKAlCDLpICXIHGMgBugEBABIcCgZib3RfaWQYByABKAlCDLpICXIHGMgBugEBABIeCghncm91cF9pZBgIIAEoCUIMukgJcgcYyAG6AQEAEh8KCW1lbWJlcl9pZBgJIAEoCUIMukgJcgcYyAG6AQEAEh4KB2NvbW1lbnQYCiABKAlCDbpICnIIGICAAboBAQASKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCQoHX3JhdGluZ0IMCgpfc2NhbGVfbWluQgwKCl9zY2FsZV9tYXgiugMKB0hhbmRvZmYSJAoOaW50ZXJhY3Rpb25faWQYASABKAlCDLpICXIHGMgBugEBABIlCg9jb252ZXJzYXRpb25faWQYAiABKAlCDLpICXIHGMgBugEBABIcCgZib3RfaWQYAyABKAlCDLpICXIHGMgBugEBABIeCghncm91cF9pZBgEIAEoCUIMukgJcgcYyAG6AQEAEh8KCW1lbWJlcl9pZBgFIAEoCUIMukgJcgcYyAG6AQEAEhwKBnJlYXNvbhgGIAEoCUIMukgJcgcY6Ae6AQEAEjoKBWFjdG9yGAcgASgOMiEucGFybGV5LmluZ2VzdGlvbi52MS5IYW5kb2ZmQWN0b3JCCLpIBYIBAhABEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ony6SHkadwoNaGFuZG9mZi5wbGFjZRItaW50ZXJhY3Rpb25faWQgb3IgY29udmVyc2F0aW9uX2lkIGlzIHJlcXVpcmVkGjd0aGlzLmludGVyYWN0aW9uX2lkICE9ICcnIHx8IHRoaXMuY29udmVyc2F0aW9uX2lkICE9ICcnIsEBCgZNZW1iZXISIQoJbWVtYmVyX2lkGAEgASgJQg66SAtyCRABGMgBugEBABIdCgd1c2VyX2lkGAIgASgJQgy6SAlyBxjIAboBAQASHgoIZ3JvdXBfaWQYAyABKAlCDLpICXIHGMgBugEBABIoCghzZWdtZW50cxgEIAMoCUIWukgTkgEQECAYASIKcggQARhkugEBABIrCgphdHRyaWJ1dGVzGA8gASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJUCgRVc2VyEh8KB3VzZXJfaWQYASABKAlCDrpIC3IJEAEYyAG6AQEAEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0It4CChRCb3RQZXJmb3JtYW5jZU1ldHJpYxIeCgZib3RfaWQYASABKAlCDrpIC3IJEAEYyAG6AQEAEkgKD21ldHJpY19jYXRlZ29yeRgCIAEoDjIjLnBhcmxleS5pbmdlc3Rpb24udjEuTWV0cmljQ2F0ZWdvcnlCCrpIB4IBBBABIAASIgoLbWV0cmljX3R5cGUYAyABKAlCDbpICnIIEAEYZLoBAQASHQoMbWV0cmljX3ZhbHVlGAQgASgBQge6SAQSAkABEk4KEmFnZ3JlZ2F0aW9uX3BlcmlvZBgFIAEoDjImLnBhcmxleS5pbmdlc3Rpb24udjEuQWdncmVnYXRpb25QZXJpb2RCCrpIB4IBBBABIAASHAoLc2FtcGxlX3NpemUYBiABKANCB7pIBCICKAASKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiiwIKCEV4cG9zdXJlEiUKDWV4cGVyaW1lbnRfaWQYASABKAlCDrpIC3IJEAEYyAG6AQEAEiMKC3ZhcmlhbnRfa2V5GAIgASgJQg66SAtyCRABGMgBugEBABIfCgd1bml0X2lkGAMgASgJQg66SAtyCRABGMgBugEBABIkCg5pbnRlcmFjdGlvbl9pZBgEIAEoCUIMukgJcgcYyAG6AQEAEjAKCnByb3BlbnNpdHkYBSABKAFCF7pIFBISGQAAAAAAAPA/IQAAAAAAAAAASACIAQESKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCDQoLX3Byb3BlbnNpdHki3AEKCkVucmljaG1lbnQSFgoOaW50ZXJhY3Rpb25faWQYASABKAkSDgoGaW50ZW50GAIgASgJEhkKDGludGVudF9zY29yZRgDIAEoAUgAiAEBEjEKCXNlbnRpbWVudBgEIAEoDjIeLnBhcmxleS5pbmdlc3Rpb24udjEuU2VudGltZW50EhwKD3NlbnRpbWVudF9zY29yZRgFIAEoAUgBiAEBEhUKDW1vZGVsX3ZlcnNpb24YBiABKAlCDwoNX2ludGVudF9zY29yZUISChBfc2VudGltZW50X3Njb3JlImAKB0NvbnNlbnQSMAoFc2NvcGUYASABKA4yIS5wYXJsZXkuaW5nZXN0aW9uLnYxLkNvbnNlbnRTY29wZRISCgpzdWJqZWN0X2lkGAIgASgJEg8KB2FsbG93ZWQYAyABKAgiHgoHRXJhc3VyZRITCgttZW1iZXJfaGFzaBgBIAEoDCIyCgRUaWNrEioKBm1pbnV0ZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqjQMKCUV2ZW50S2luZBIaChZFVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGgoWRVZFTlRfS0lORF9JTlRFUkFDVElPThABEhkKFUVWRU5UX0tJTkRfQ09NUExFVElPThACEhkKFUVWRU5UX0tJTkRfQ09OVkVSU0lPThADEhUKEUVWRU5UX0tJTkRfUkVGVU5EEAQSFwoTRVZFTlRfS0lORF9GRUVEQkFDSxAFEhYKEkVWRU5UX0tJTkRfSEFORE9GRhAGEhUKEUVWRU5UX0tJTkRfTUVNQkVSEAcSEwoPRVZFTlRfS0lORF9VU0VSEAgSJQohRVZFTlRfS0lORF9CT1RfUEVSRk9STUFOQ0VfTUVUUklDEAkSFwoTRVZFTlRfS0lORF9FWFBPU1VSRRAKEhkKFUVWRU5UX0tJTkRfRU5SSUNITUVOVBALEhYKEkVWRU5UX0tJTkRfQ09OU0VOVBAMEhYKEkVWRU5UX0tJTkRfRVJBU1VSRRANEhMKD0VWRU5UX0tJTkRfVElDSxAOKm0KCVNlbnRpbWVudBIZChVTRU5USU1FTlRfVU5TUEVDSUZJRUQQABIWChJTRU5USU1FTlRfUE9TSVRJVkUQARIVChFTRU5USU1FTlRfTkVVVFJBTBACEhYKElNFTlRJTUVOVF9ORUdBVElWRRADKn0KB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfUFVSQ0hBU0VEEAESEwoPT1VUQ09NRV9WSVNJVEVEEAISFwoTT1VUQ09NRV9ESURfTk9USElORxADEhQKEE9VVENPTUVfUkVTT0xWRUQQBCqNAQoMRmVlZGJhY2tUeXBlEh0KGUZFRURCQUNLX1RZUEVfVU5TUEVDSUZJRUQQABIWChJGRUVEQkFDS19UWVBFX0NTQVQQARIVChFGRUVEQkFDS19UWVBFX05QUxACEhUKEUZFRURCQUNLX1RZUEVfQ0VTEAMSGAoURkVFREJBQ0tfVFlQRV9USFVNQlMQBCp3CgxIYW5kb2ZmQWN0b3ISHQoZSEFORE9GRl9BQ1RPUl9VTlNQRUNJRklFRBAAEhgKFEhBTkRPRkZfQUNUT1JfTUVNQkVSEAESFQoRSEFORE9GRl9BQ1RPUl9CT1QQAhIXChNIQU5ET0ZGX0FDVE9SX0hVTUFOEAMq5AEKDk1ldHJpY0NhdGVnb3J5Eh8KG01FVFJJQ19DQVRFR09SWV9VTlNQRUNJRklFRBAAEicKI01FVFJJQ19DQVRFR09SWV9DVVNUT01FUl9FWFBFUklFTkNFEAESKgomTUVUUklDX0NBVEVHT1JZX09QRVJBVElPTkFMX0VGRklDSUVOQ1kQAhIeChpNRVRSSUNfQ0FURUdPUllfRU5HQUdFTUVOVBADEiAKHE1FVFJJQ19DQVRFR09SWV9NT05FVElaQVRJT04QBBIaChZNRVRSSUNfQ0FURUdPUllfSEVBTFRIEAUqswEKEUFnZ3JlZ2F0aW9uUGVyaW9kEiIKHkFHR1JFR0FUSU9OX1BFUklPRF9VTlNQRUNJRklFRBAAEh0KGUFHR1JFR0FUSU9OX1BFUklPRF9IT1VSTFkQARIcChhBR0dSRUdBVElPTl9QRVJJT0RfREFJTFkQAhIdChlBR0dSRUdBVElPTl9QRVJJT0RfV0VFS0xZEAMSHgoaQUdHUkVHQVRJT05fUEVSSU9EX01PTlRITFkQBCp6CgxDb25zZW50U2NvcGUSHQoZQ09OU0VOVF9TQ09QRV9VTlNQRUNJRklFRBAAEhgKFENPTlNFTlRfU0NPUEVfTUVNQkVSEAESFwoTQ09OU0VOVF9TQ09QRV9HUk9VUBACEhgKFENPTlNFTlRfU0NPUEVfVEVOQU5UEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_parley_type_v1_money]);
+  fileDesc("Ch9wYXJsZXkvaW5nZXN0aW9uL3YxL2V2ZW50LnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxIu8GCgVFdmVudBIeCghldmVudF9pZBgBIAEoCUIMukgJcgcYyAG6AQEAEi8KC29jY3VycmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZW50X2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3CgtpbnRlcmFjdGlvbhgKIAEoCzIgLnBhcmxleS5pbmdlc3Rpb24udjEuSW50ZXJhY3Rpb25IABI1Cgpjb21wbGV0aW9uGAsgASgLMh8ucGFybGV5LmluZ2VzdGlvbi52MS5Db21wbGV0aW9uSAASNQoKY29udmVyc2lvbhgMIAEoCzIfLnBhcmxleS5pbmdlc3Rpb24udjEuQ29udmVyc2lvbkgAEi0KBnJlZnVuZBgNIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuUmVmdW5kSAASMQoIZmVlZGJhY2sYDiABKAsyHS5wYXJsZXkuaW5nZXN0aW9uLnYxLkZlZWRiYWNrSAASLwoHaGFuZG9mZhgPIAEoCzIcLnBhcmxleS5pbmdlc3Rpb24udjEuSGFuZG9mZkgAEi0KBm1lbWJlchgQIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuTWVtYmVySAASKQoEdXNlchgRIAEoCzIZLnBhcmxleS5pbmdlc3Rpb24udjEuVXNlckgAEksKFmJvdF9wZXJmb3JtYW5jZV9tZXRyaWMYEiABKAsyKS5wYXJsZXkuaW5nZXN0aW9uLnYxLkJvdFBlcmZvcm1hbmNlTWV0cmljSAASMQoIZXhwb3N1cmUYEyABKAsyHS5wYXJsZXkuaW5nZXN0aW9uLnYxLkV4cG9zdXJlSAASNQoKZW5yaWNobWVudBgUIAEoCzIfLnBhcmxleS5pbmdlc3Rpb24udjEuRW5yaWNobWVudEgAEi8KB2NvbnNlbnQYFSABKAsyHC5wYXJsZXkuaW5nZXN0aW9uLnYxLkNvbnNlbnRIABIvCgdlcmFzdXJlGBYgASgLMhwucGFybGV5LmluZ2VzdGlvbi52MS5FcmFzdXJlSAASKQoEdGljaxgXIAEoCzIZLnBhcmxleS5pbmdlc3Rpb24udjEuVGlja0gAQhAKB3BheWxvYWQSBbpIAggBIuoECgtJbnRlcmFjdGlvbhIeCgZib3RfaWQYASABKAlCDrpIC3IJEAEYyAG6AQEAEh4KCGdyb3VwX2lkGAIgASgJQgy6SAlyBxjIAboBAQASHwoJbWVtYmVyX2lkGAMgASgJQgy6SAlyBxjIAboBAQASJQoPY29udmVyc2F0aW9uX2lkGAQgASgJQgy6SAlyBxjIAboBAQASHAoHY2hhbm5lbBgFIAEoCUILukgIcgYYZLoBAQASIwoMbWVzc2FnZV90ZXh0GAYgASgJQg26SApyCBiAgAG6AQEAEhwKBmludGVudBgHIAEoCUIMukgJcgcYyAG6AQEAEjIKDGludGVudF9zY29yZRgIIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAIgBARI7CglzZW50aW1lbnQYCSABKA4yHi5wYXJsZXkuaW5nZXN0aW9uLnYxLlNlbnRpbWVudEIIukgFggECEAESJAoNcmVzcG9uc2VfdGV4dBgKIAEoCUINukgKcggYgIAEugEBABIrChByZXNwb25zZV90aW1lX21zGAsgASgDQgy6SAkiBxiAuJkpKABIAYgBARIgCgplcnJvcl9jb2RlGAwgASgJQgy6SAlyBxjIAboBAQASKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSOQoNdW5kZXJzdGFuZGluZxgQIAEoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuVW5kZXJzdGFuZGluZ0IPCg1faW50ZW50X3Njb3JlQhMKEV9yZXNwb25zZV90aW1lX21zIuYBCg1VbmRlcnN0YW5kaW5nEg4KBmludGVudBgBIAEoCRIZChFpbnRlbnRfY29uZmlkZW5jZRgCIAEoARITCgtiZXN0X2ludGVudBgDIAEoCRIUCgxvdXRfb2Zfc2NvcGUYBCABKAESMQoJc2VudGltZW50GAUgASgOMh4ucGFybGV5LmluZ2VzdGlvbi52MS5TZW50aW1lbnQSFwoPc2VudGltZW50X3Njb3JlGAYgASgBEhwKFHNlbnRpbWVudF9jb25maWRlbmNlGAcgASgBEhUKDW1vZGVsX3ZlcnNpb24YCCABKAki6wEKCkNvbXBsZXRpb24SJgoOaW50ZXJhY3Rpb25faWQYASABKAlCDrpIC3IJEAEYyAG6AQEAEiQKDXJlc3BvbnNlX3RleHQYAiABKAlCDbpICnIIGICABLoBAQASKwoQcmVzcG9uc2VfdGltZV9tcxgDIAEoA0IMukgJIgcYgLiZKSgASACIAQESIAoKZXJyb3JfY29kZRgEIAEoCUIMukgJcgcYyAG6AQEAEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QhMKEV9yZXNwb25zZV90aW1lX21zIqAFCgpDb252ZXJzaW9uEiYKDmludGVyYWN0aW9uX2lkGAEgASgJQg66SAtyCRABGMgBugEBABIcCgZib3RfaWQYAiABKAlCDLpICXIHGMgBugEBABIeCghncm91cF9pZBgDIAEoCUIMukgJcgcYyAG6AQEAEh8KCW1lbWJlcl9pZBgEIAEoCUIMukgJcgcYyAG6AQEAEhwKBmludGVudBgFIAEoCUIMukgJcgcYyAG6AQEAEiYKD3RyaWdnZXJfbWVzc2FnZRgGIAEoCUINukgKcggYgIABugEBABIyCgxpbnRlbnRfc2NvcmUYByABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESIgoLYm90X21lc3NhZ2UYCCABKAlCDbpICnIIGICABLoBAQASOQoHb3V0Y29tZRgJIAEoDjIcLnBhcmxleS5pbmdlc3Rpb24udjEuT3V0Y29tZUIKukgHggEEEAEgABIlCg9jb252ZXJzaW9uX3R5cGUYCiABKAlCDLpICXIHGMgBugEBABIkCgV2YWx1ZRgLIAEoCzIVLnBhcmxleS50eXBlLnYxLk1vbmV5EhoKEmNoZWNrb3V0X2NvbXBsZXRlZBgMIAEoCBIqCg1wYWdlc192aXNpdGVkGA0gAygJQhO6SBCSAQ0QZCIJcgcY0A+6AQEAEkAKGnRpbWVfdG9fY29udmVyc2lvbl9zZWNvbmRzGA4gASgBQhe6SBQSEhkAAAAAA8yyQSkAAAAAAAAAAEgBiAEBEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Qg8KDV9pbnRlbnRfc2NvcmVCHQobX3RpbWVfdG9fY29udmVyc2lvbl9zZWNvbmRzIqgBCgZSZWZ1bmQSJQoNY29udmVyc2lvbl9pZBgBIAEoCUIOukgLcgkQARjIAboBAQASLAoFdmFsdWUYAiABKAsyFS5wYXJsZXkudHlwZS52MS5Nb25leUIGukgDyAEBEhwKBnJlYXNvbhgDIAEoCUIMukgJcgcY6Ae6AQEAEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IvUDCghGZWVkYmFjaxI5CgR0eXBlGAEgASgOMiEucGFybGV5LmluZ2VzdGlvbi52MS5GZWVkYmFja1R5cGVCCLpIBYIBAhABEiwKBnJhdGluZxgCIAEoAUIXukgUEhIZAAAAAABAj0ApAAAAAABAj8BIAIgBARIvCglzY2FsZV9taW4YAyABKAFCF7pIFBISGQAAAAAAQI9AKQAAAAAAQI/ASAGIAQESLwoJc2NhbGVfbWF4GAQgASgBQhe6SBQSEhkAAAAAAECPQCkAAAAAAECPwEgCiAEBEiQKDmludGVyYWN0aW9uX2lkGAUgASgJQgy6SAlyBxjIAboBAQASJQoPY29udmVyc2F0aW9uX2lkGAYgASgJQgy6SAlyBxjIAboBAQASHAoGYm90X2lkGAcgASgJQgy6SAlyBxjIAboBAQASHgoIZ3JvdXBfaWQYCCABKAlCDLpICXIHGMgBugEBABIfCgltZW1iZXJfaWQYCSABKAlCDLpICXIHGMgBugEBABIeCgdjb21tZW50GAogASgJQg26SApyCBiAgAG6AQEAEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgkKB19yYXRpbmdCDAoKX3NjYWxlX21pbkIMCgpfc2NhbGVfbWF4IroDCgdIYW5kb2ZmEiQKDmludGVyYWN0aW9uX2lkGAEgASgJQgy6SAlyBxjIAboBAQASJQoPY29udmVyc2F0aW9uX2lkGAIgASgJQgy6SAlyBxjIAboBAQASHAoGYm90X2lkGAMgASgJQgy6SAlyBxjIAboBAQASHgoIZ3JvdXBfaWQYBCABKAlCDLpICXIHGMgBugEBABIfCgltZW1iZXJfaWQYBSABKAlCDLpICXIHGMgBugEBABIcCgZyZWFzb24YBiABKAlCDLpICXIHGOgHugEBABI6CgVhY3RvchgHIAEoDjIhLnBhcmxleS5pbmdlc3Rpb24udjEuSGFuZG9mZkFjdG9yQgi6SAWCAQIQARIrCgphdHRyaWJ1dGVzGA8gASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDp8ukh5GncKDWhhbmRvZmYucGxhY2USLWludGVyYWN0aW9uX2lkIG9yIGNvbnZlcnNhdGlvbl9pZCBpcyByZXF1aXJlZBo3dGhpcy5pbnRlcmFjdGlvbl9pZCAhPSAnJyB8fCB0aGlzLmNvbnZlcnNhdGlvbl9pZCAhPSAnJyLBAQoGTWVtYmVyEiEKCW1lbWJlcl9pZBgBIAEoCUIOukgLcgkQARjIAboBAQASHQoHdXNlcl9pZBgCIAEoCUIMukgJcgcYyAG6AQEAEh4KCGdyb3VwX2lkGAMgASgJQgy6SAlyBxjIAboBAQASKAoIc2VnbWVudHMYBCADKAlCFrpIE5IBEBAgGAEiCnIIEAEYZLoBAQASKwoKYXR0cmlidXRlcxgPIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiVAoEVXNlchIfCgd1c2VyX2lkGAEgASgJQg66SAtyCRABGMgBugEBABIrCgphdHRyaWJ1dGVzGA8gASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLeAgoUQm90UGVyZm9ybWFuY2VNZXRyaWMSHgoGYm90X2lkGAEgASgJQg66SAtyCRABGMgBugEBABJICg9tZXRyaWNfY2F0ZWdvcnkYAiABKA4yIy5wYXJsZXkuaW5nZXN0aW9uLnYxLk1ldHJpY0NhdGVnb3J5Qgq6SAeCAQQQASAAEiIKC21ldHJpY190eXBlGAMgASgJQg26SApyCBABGGS6AQEAEh0KDG1ldHJpY192YWx1ZRgEIAEoAUIHukgEEgJAARJOChJhZ2dyZWdhdGlvbl9wZXJpb2QYBSABKA4yJi5wYXJsZXkuaW5nZXN0aW9uLnYxLkFnZ3JlZ2F0aW9uUGVyaW9kQgq6SAeCAQQQASAAEhwKC3NhbXBsZV9zaXplGAYgASgDQge6SAQiAigAEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IosCCghFeHBvc3VyZRIlCg1leHBlcmltZW50X2lkGAEgASgJQg66SAtyCRABGMgBugEBABIjCgt2YXJpYW50X2tleRgCIAEoCUIOukgLcgkQARjIAboBAQASHwoHdW5pdF9pZBgDIAEoCUIOukgLcgkQARjIAboBAQASJAoOaW50ZXJhY3Rpb25faWQYBCABKAlCDLpICXIHGMgBugEBABIwCgpwcm9wZW5zaXR5GAUgASgBQhe6SBQSEhkAAAAAAADwPyEAAAAAAAAAAEgAiAEBEisKCmF0dHJpYnV0ZXMYDyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Qg0KC19wcm9wZW5zaXR5Il8KCkVucmljaG1lbnQSFgoOaW50ZXJhY3Rpb25faWQYASABKAkSOQoNdW5kZXJzdGFuZGluZxgCIAEoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuVW5kZXJzdGFuZGluZyJgCgdDb25zZW50EjAKBXNjb3BlGAEgASgOMiEucGFybGV5LmluZ2VzdGlvbi52MS5Db25zZW50U2NvcGUSEgoKc3ViamVjdF9pZBgCIAEoCRIPCgdhbGxvd2VkGAMgASgIIl8KB0VyYXN1cmUSEgoKcmVjZWlwdF9pZBgBIAEoCRIRCgltZW1iZXJfaWQYAiABKAkSEwoLbWVtYmVyX2hhc2gYAyABKAwSGAoQaW50ZXJhY3Rpb25fa2V5cxgEIAEoDCIyCgRUaWNrEioKBm1pbnV0ZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqjQMKCUV2ZW50S2luZBIaChZFVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGgoWRVZFTlRfS0lORF9JTlRFUkFDVElPThABEhkKFUVWRU5UX0tJTkRfQ09NUExFVElPThACEhkKFUVWRU5UX0tJTkRfQ09OVkVSU0lPThADEhUKEUVWRU5UX0tJTkRfUkVGVU5EEAQSFwoTRVZFTlRfS0lORF9GRUVEQkFDSxAFEhYKEkVWRU5UX0tJTkRfSEFORE9GRhAGEhUKEUVWRU5UX0tJTkRfTUVNQkVSEAcSEwoPRVZFTlRfS0lORF9VU0VSEAgSJQohRVZFTlRfS0lORF9CT1RfUEVSRk9STUFOQ0VfTUVUUklDEAkSFwoTRVZFTlRfS0lORF9FWFBPU1VSRRAKEhkKFUVWRU5UX0tJTkRfRU5SSUNITUVOVBALEhYKEkVWRU5UX0tJTkRfQ09OU0VOVBAMEhYKEkVWRU5UX0tJTkRfRVJBU1VSRRANEhMKD0VWRU5UX0tJTkRfVElDSxAOKm0KCVNlbnRpbWVudBIZChVTRU5USU1FTlRfVU5TUEVDSUZJRUQQABIWChJTRU5USU1FTlRfUE9TSVRJVkUQARIVChFTRU5USU1FTlRfTkVVVFJBTBACEhYKElNFTlRJTUVOVF9ORUdBVElWRRADKn0KB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfUFVSQ0hBU0VEEAESEwoPT1VUQ09NRV9WSVNJVEVEEAISFwoTT1VUQ09NRV9ESURfTk9USElORxADEhQKEE9VVENPTUVfUkVTT0xWRUQQBCqNAQoMRmVlZGJhY2tUeXBlEh0KGUZFRURCQUNLX1RZUEVfVU5TUEVDSUZJRUQQABIWChJGRUVEQkFDS19UWVBFX0NTQVQQARIVChFGRUVEQkFDS19UWVBFX05QUxACEhUKEUZFRURCQUNLX1RZUEVfQ0VTEAMSGAoURkVFREJBQ0tfVFlQRV9USFVNQlMQBCp3CgxIYW5kb2ZmQWN0b3ISHQoZSEFORE9GRl9BQ1RPUl9VTlNQRUNJRklFRBAAEhgKFEhBTkRPRkZfQUNUT1JfTUVNQkVSEAESFQoRSEFORE9GRl9BQ1RPUl9CT1QQAhIXChNIQU5ET0ZGX0FDVE9SX0hVTUFOEAMq5AEKDk1ldHJpY0NhdGVnb3J5Eh8KG01FVFJJQ19DQVRFR09SWV9VTlNQRUNJRklFRBAAEicKI01FVFJJQ19DQVRFR09SWV9DVVNUT01FUl9FWFBFUklFTkNFEAESKgomTUVUUklDX0NBVEVHT1JZX09QRVJBVElPTkFMX0VGRklDSUVOQ1kQAhIeChpNRVRSSUNfQ0FURUdPUllfRU5HQUdFTUVOVBADEiAKHE1FVFJJQ19DQVRFR09SWV9NT05FVElaQVRJT04QBBIaChZNRVRSSUNfQ0FURUdPUllfSEVBTFRIEAUqswEKEUFnZ3JlZ2F0aW9uUGVyaW9kEiIKHkFHR1JFR0FUSU9OX1BFUklPRF9VTlNQRUNJRklFRBAAEh0KGUFHR1JFR0FUSU9OX1BFUklPRF9IT1VSTFkQARIcChhBR0dSRUdBVElPTl9QRVJJT0RfREFJTFkQAhIdChlBR0dSRUdBVElPTl9QRVJJT0RfV0VFS0xZEAMSHgoaQUdHUkVHQVRJT05fUEVSSU9EX01PTlRITFkQBCp6CgxDb25zZW50U2NvcGUSHQoZQ09OU0VOVF9TQ09QRV9VTlNQRUNJRklFRBAAEhgKFENPTlNFTlRfU0NPUEVfTUVNQkVSEAESFwoTQ09OU0VOVF9TQ09QRV9HUk9VUBACEhgKFENPTlNFTlRfU0NPUEVfVEVOQU5UEANiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_parley_type_v1_money]);
 
 /**
  * One thing that happened, as its producer reports it. Everything that Parley knows is such an event; the bytes that
@@ -274,6 +274,14 @@ export type Interaction = Message<"parley.ingestion.v1.Interaction"> & {
    * @generated from field: google.protobuf.Struct attributes = 15;
    */
   attributes?: JsonObject | undefined;
+
+  /**
+   * What Parley's model read from the text where the caller said nothing. Written by Parley alone; refused from a
+   * producer.
+   *
+   * @generated from field: parley.ingestion.v1.Understanding understanding = 16;
+   */
+  understanding?: Understanding | undefined;
 };
 
 /**
@@ -282,6 +290,76 @@ export type Interaction = Message<"parley.ingestion.v1.Interaction"> & {
  */
 export const InteractionSchema: GenMessage<Interaction> = /*@__PURE__*/
   messageDesc(file_parley_ingestion_v1_event, 1);
+
+/**
+ * What a model read from a text. What the caller says itself always counts instead.
+ *
+ * @generated from message parley.ingestion.v1.Understanding
+ */
+export type Understanding = Message<"parley.ingestion.v1.Understanding"> & {
+  /**
+   * The intent; `fallback` where the text is taken to be outside every intent.
+   *
+   * @generated from field: string intent = 1;
+   */
+  intent: string;
+
+  /**
+   * How sure the model is of it, 0 to 1, calibrated: of answers with 0.8, some 80 in 100 are right.
+   *
+   * @generated from field: double intent_confidence = 2;
+   */
+  intentConfidence: number;
+
+  /**
+   * The likeliest intent inside the model's own, also where `intent` is `fallback`.
+   *
+   * @generated from field: string best_intent = 3;
+   */
+  bestIntent: string;
+
+  /**
+   * How likely the text is outside every intent of the model, 0 to 1, whatever the threshold made of it.
+   *
+   * @generated from field: double out_of_scope = 4;
+   */
+  outOfScope: number;
+
+  /**
+   * The feeling.
+   *
+   * @generated from field: parley.ingestion.v1.Sentiment sentiment = 5;
+   */
+  sentiment: Sentiment;
+
+  /**
+   * The feeling as a number: the probability of positive less that of negative, -1 to 1.
+   *
+   * @generated from field: double sentiment_score = 6;
+   */
+  sentimentScore: number;
+
+  /**
+   * How sure the model is of `sentiment`, 0 to 1.
+   *
+   * @generated from field: double sentiment_confidence = 7;
+   */
+  sentimentConfidence: number;
+
+  /**
+   * Which models in which versions, such as `intents/3 sentiment/1`.
+   *
+   * @generated from field: string model_version = 8;
+   */
+  modelVersion: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.Understanding.
+ * Use `create(UnderstandingSchema)` to create a new message.
+ */
+export const UnderstandingSchema: GenMessage<Understanding> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_event, 2);
 
 /**
  * What the bot answered, reported after the interaction: the second phase of the guide's two-phase write. It may come
@@ -331,7 +409,7 @@ export type Completion = Message<"parley.ingestion.v1.Completion"> & {
  * Use `create(CompletionSchema)` to create a new message.
  */
 export const CompletionSchema: GenMessage<Completion> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 2);
+  messageDesc(file_parley_ingestion_v1_event, 3);
 
 /**
  * What came of an interaction (the guide's ConversionTracking). It may come before its interaction. It counts at its own
@@ -451,7 +529,7 @@ export type Conversion = Message<"parley.ingestion.v1.Conversion"> & {
  * Use `create(ConversionSchema)` to create a new message.
  */
 export const ConversionSchema: GenMessage<Conversion> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 3);
+  messageDesc(file_parley_ingestion_v1_event, 4);
 
 /**
  * Money given back for a conversion, at its own time. It may come before its conversion.
@@ -493,7 +571,7 @@ export type Refund = Message<"parley.ingestion.v1.Refund"> & {
  * Use `create(RefundSchema)` to create a new message.
  */
 export const RefundSchema: GenMessage<Refund> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 4);
+  messageDesc(file_parley_ingestion_v1_event, 5);
 
 /**
  * A rating by a member (the guide's CustomerFeedback). It counts at its own time.
@@ -584,7 +662,7 @@ export type Feedback = Message<"parley.ingestion.v1.Feedback"> & {
  * Use `create(FeedbackSchema)` to create a new message.
  */
 export const FeedbackSchema: GenMessage<Feedback> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 5);
+  messageDesc(file_parley_ingestion_v1_event, 6);
 
 /**
  * A conversation given to a human.
@@ -655,7 +733,7 @@ export type Handoff = Message<"parley.ingestion.v1.Handoff"> & {
  * Use `create(HandoffSchema)` to create a new message.
  */
 export const HandoffSchema: GenMessage<Handoff> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 6);
+  messageDesc(file_parley_ingestion_v1_event, 7);
 
 /**
  * What is known of a member of a group (the guide's GroupMember); the record that occurred last wins.
@@ -704,7 +782,7 @@ export type Member = Message<"parley.ingestion.v1.Member"> & {
  * Use `create(MemberSchema)` to create a new message.
  */
 export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 7);
+  messageDesc(file_parley_ingestion_v1_event, 8);
 
 /**
  * What is known of a user of the tenant's product (the guide's User); the record that occurred last wins.
@@ -732,7 +810,7 @@ export type User = Message<"parley.ingestion.v1.User"> & {
  * Use `create(UserSchema)` to create a new message.
  */
 export const UserSchema: GenMessage<User> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 8);
+  messageDesc(file_parley_ingestion_v1_event, 9);
 
 /**
  * A figure about a bot that was measured elsewhere (the guide's BotPerformanceMetrics). The event's `occurred_at` is the
@@ -796,7 +874,7 @@ export type BotPerformanceMetric = Message<"parley.ingestion.v1.BotPerformanceMe
  * Use `create(BotPerformanceMetricSchema)` to create a new message.
  */
 export const BotPerformanceMetricSchema: GenMessage<BotPerformanceMetric> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 9);
+  messageDesc(file_parley_ingestion_v1_event, 10);
 
 /**
  * A unit that was shown a variant of an experiment. Assignment alone is no exposure.
@@ -852,7 +930,7 @@ export type Exposure = Message<"parley.ingestion.v1.Exposure"> & {
  * Use `create(ExposureSchema)` to create a new message.
  */
 export const ExposureSchema: GenMessage<Exposure> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 10);
+  messageDesc(file_parley_ingestion_v1_event, 11);
 
 /**
  * What a model read from an interaction. What the caller said wins over it.
@@ -868,39 +946,12 @@ export type Enrichment = Message<"parley.ingestion.v1.Enrichment"> & {
   interactionId: string;
 
   /**
-   * The intent. Empty: none read.
+   * What was read. An enrichment yields to the caller and counts instead of what is in the interaction itself; of
+   * several, the one that was received last counts.
    *
-   * @generated from field: string intent = 2;
+   * @generated from field: parley.ingestion.v1.Understanding understanding = 2;
    */
-  intent: string;
-
-  /**
-   * How sure the model is of it, 0 to 1.
-   *
-   * @generated from field: optional double intent_score = 3;
-   */
-  intentScore?: number | undefined;
-
-  /**
-   * The feeling. Unspecified: none read.
-   *
-   * @generated from field: parley.ingestion.v1.Sentiment sentiment = 4;
-   */
-  sentiment: Sentiment;
-
-  /**
-   * The feeling as a number, -1 to 1.
-   *
-   * @generated from field: optional double sentiment_score = 5;
-   */
-  sentimentScore?: number | undefined;
-
-  /**
-   * Which model, in which version.
-   *
-   * @generated from field: string model_version = 6;
-   */
-  modelVersion: string;
+  understanding?: Understanding | undefined;
 };
 
 /**
@@ -908,7 +959,7 @@ export type Enrichment = Message<"parley.ingestion.v1.Enrichment"> & {
  * Use `create(EnrichmentSchema)` to create a new message.
  */
 export const EnrichmentSchema: GenMessage<Enrichment> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 11);
+  messageDesc(file_parley_ingestion_v1_event, 12);
 
 /**
  * A change of consent.
@@ -943,20 +994,43 @@ export type Consent = Message<"parley.ingestion.v1.Consent"> & {
  * Use `create(ConsentSchema)` to create a new message.
  */
 export const ConsentSchema: GenMessage<Consent> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 12);
+  messageDesc(file_parley_ingestion_v1_event, 13);
 
 /**
- * A member that was erased. Once carried out, this event is the receipt; it never holds the member's id.
+ * A member that was erased. While it is being carried out, it names the member, so that every projection can find what
+ * is to go; once it is complete, the log keeps it without the member's id.
  *
  * @generated from message parley.ingestion.v1.Erasure
  */
 export type Erasure = Message<"parley.ingestion.v1.Erasure"> & {
   /**
+   * The receipt's id, a UUID in text.
+   *
+   * @generated from field: string receipt_id = 1;
+   */
+  receiptId: string;
+
+  /**
+   * The member, as it is in the log. Empty once the erasure is complete.
+   *
+   * @generated from field: string member_id = 2;
+   */
+  memberId: string;
+
+  /**
    * An HMAC of the member's id under a key of the tenant, by which late events are still refused.
    *
-   * @generated from field: bytes member_hash = 1;
+   * @generated from field: bytes member_hash = 3;
    */
   memberHash: Uint8Array;
+
+  /**
+   * The interactions of the member, as keys of 16 bytes each, by which others find what refers to them. Empty once the
+   * erasure is complete.
+   *
+   * @generated from field: bytes interaction_keys = 4;
+   */
+  interactionKeys: Uint8Array;
 };
 
 /**
@@ -964,7 +1038,7 @@ export type Erasure = Message<"parley.ingestion.v1.Erasure"> & {
  * Use `create(ErasureSchema)` to create a new message.
  */
 export const ErasureSchema: GenMessage<Erasure> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 13);
+  messageDesc(file_parley_ingestion_v1_event, 14);
 
 /**
  * A minute that has passed. By it, and by nothing else, time passes for what is computed from the log.
@@ -985,7 +1059,7 @@ export type Tick = Message<"parley.ingestion.v1.Tick"> & {
  * Use `create(TickSchema)` to create a new message.
  */
 export const TickSchema: GenMessage<Tick> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_event, 14);
+  messageDesc(file_parley_ingestion_v1_event, 15);
 
 /**
  * What kind of event it is. The numbers are those of the log's `kind` column.

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/privacy_service.proto.
  */
 export const file_parley_ingestion_v1_privacy_service: GenFile = /*@__PURE__*/
-  fileDesc("CilwYXJsZXkvaW5nZXN0aW9uL3YxL3ByaXZhY3lfc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSJmCglSZXRlbnRpb24SPgoKZGF0YV9jbGFzcxgBIAEoDjIeLnBhcmxleS5pbmdlc3Rpb24udjEuRGF0YUNsYXNzQgq6SAeCAQQQASAAEhkKBGRheXMYAiABKAVCC7pICBoGGJSdAigAIpEBCg9Qcml2YWN5U2V0dGluZ3MSQAoMY29udGVudF9tb2RlGAEgASgOMiAucGFybGV5LmluZ2VzdGlvbi52MS5Db250ZW50TW9kZUIIukgFggECEAESPAoKcmV0ZW50aW9ucxgCIAMoCzIeLnBhcmxleS5pbmdlc3Rpb24udjEuUmV0ZW50aW9uQgi6SAWSAQIQAyKAAQoRU2V0Q29uc2VudFJlcXVlc3QSPAoFc2NvcGUYASABKA4yIS5wYXJsZXkuaW5nZXN0aW9uLnYxLkNvbnNlbnRTY29wZUIKukgHggEEEAEgABIcCgpzdWJqZWN0X2lkGAIgASgJQgi6SAVyAxjIARIPCgdhbGxvd2VkGAMgASgIIiYKElNldENvbnNlbnRSZXNwb25zZRIQCghwb3NpdGlvbhgBIAEoCSJvChFHZXRDb25zZW50UmVxdWVzdBI8CgVzY29wZRgBIAEoDjIhLnBhcmxleS5pbmdlc3Rpb24udjEuQ29uc2VudFNjb3BlQgq6SAeCAQQQASAAEhwKCnN1YmplY3RfaWQYAiABKAlCCLpIBXIDGMgBImwKEkdldENvbnNlbnRSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEi4KCmNoYW5nZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlZnVzZWRfY291bnQYAyABKAMiGwoZR2V0UHJpdmFjeVNldHRpbmdzUmVxdWVzdCJUChpHZXRQcml2YWN5U2V0dGluZ3NSZXNwb25zZRI2CghzZXR0aW5ncxgBIAEoCzIkLnBhcmxleS5pbmdlc3Rpb24udjEuUHJpdmFjeVNldHRpbmdzIo8BChxVcGRhdGVQcml2YWN5U2V0dGluZ3NSZXF1ZXN0Ej4KCHNldHRpbmdzGAEgASgLMiQucGFybGV5LmluZ2VzdGlvbi52MS5Qcml2YWN5U2V0dGluZ3NCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siVwodVXBkYXRlUHJpdmFjeVNldHRpbmdzUmVzcG9uc2USNgoIc2V0dGluZ3MYASABKAsyJC5wYXJsZXkuaW5nZXN0aW9uLnYxLlByaXZhY3lTZXR0aW5ncyIZChdQcmV2aWV3UmV0ZW50aW9uUmVxdWVzdCJPChhQcmV2aWV3UmV0ZW50aW9uUmVzcG9uc2USMwoGY291bnRzGAEgAygLMiMucGFybGV5LmluZ2VzdGlvbi52MS5SZXRlbnRpb25Db3VudCKMAQoOUmV0ZW50aW9uQ291bnQSMgoKZGF0YV9jbGFzcxgBIAEoDjIeLnBhcmxleS5pbmdlc3Rpb24udjEuRGF0YUNsYXNzEhEKCXJvd19jb3VudBgCIAEoAxIzCg9yZWNlaXZlZF9iZWZvcmUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlQKGExpc3RSZXRlbnRpb25SdW5zUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY6AciZQoZTGlzdFJldGVudGlvblJ1bnNSZXNwb25zZRIvCgRydW5zGAEgAygLMiEucGFybGV5LmluZ2VzdGlvbi52MS5SZXRlbnRpb25SdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqUBCgxSZXRlbnRpb25SdW4SLgoKc3RhcnRlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZjb3VudHMYAyADKAsyIy5wYXJsZXkuaW5nZXN0aW9uLnYxLlJldGVudGlvbkNvdW50IjMKEkVyYXNlTWVtYmVyUmVxdWVzdBIdCgltZW1iZXJfaWQYASABKAlCCrpIB3IFEAEYyAEivgEKE0VyYXNlTWVtYmVyUmVzcG9uc2USEgoKcmVjZWlwdF9pZBgBIAEoCRIwCgxyZXF1ZXN0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGNvbXBsZXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoGZXJhc2VkGAQgAygLMh8ucGFybGV5LmluZ2VzdGlvbi52MS5FcmFzZWRSb3dzIl8KCkVyYXNlZFJvd3MSDwoHc2VydmljZRgBIAEoCRINCgVwbGFjZRgCIAEoCRIYChByb3dfY291bnRfYmVmb3JlGAMgASgDEhcKD3Jvd19jb3VudF9hZnRlchgEIAEoAyp3CgtDb250ZW50TW9kZRIcChhDT05URU5UX01PREVfVU5TUEVDSUZJRUQQABIVChFDT05URU5UX01PREVfRlVMTBABEh0KGUNPTlRFTlRfTU9ERV9QU0VVRE9OWU1PVVMQAhIUChBDT05URU5UX01PREVfT0ZGEAMqbgoJRGF0YUNsYXNzEhoKFkRBVEFfQ0xBU1NfVU5TUEVDSUZJRUQQABISCg5EQVRBX0NMQVNTX1JBVxABEhYKEkRBVEFfQ0xBU1NfQ09OVEVOVBACEhkKFURBVEFfQ0xBU1NfUVVBUkFOVElORRADMrAGCg5Qcml2YWN5U2VydmljZRJiCgpTZXRDb25zZW50EiYucGFybGV5LmluZ2VzdGlvbi52MS5TZXRDb25zZW50UmVxdWVzdBonLnBhcmxleS5pbmdlc3Rpb24udjEuU2V0Q29uc2VudFJlc3BvbnNlIgOQAgISYgoKR2V0Q29uc2VudBImLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0Q29uc2VudFJlcXVlc3QaJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkdldENvbnNlbnRSZXNwb25zZSIDkAIBEnoKEkdldFByaXZhY3lTZXR0aW5ncxIuLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0UHJpdmFjeVNldHRpbmdzUmVxdWVzdBovLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0UHJpdmFjeVNldHRpbmdzUmVzcG9uc2UiA5ACARKDAQoVVXBkYXRlUHJpdmFjeVNldHRpbmdzEjEucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVQcml2YWN5U2V0dGluZ3NSZXF1ZXN0GjIucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVQcml2YWN5U2V0dGluZ3NSZXNwb25zZSIDkAICEnQKEFByZXZpZXdSZXRlbnRpb24SLC5wYXJsZXkuaW5nZXN0aW9uLnYxLlByZXZpZXdSZXRlbnRpb25SZXF1ZXN0Gi0ucGFybGV5LmluZ2VzdGlvbi52MS5QcmV2aWV3UmV0ZW50aW9uUmVzcG9uc2UiA5ACARJ3ChFMaXN0UmV0ZW50aW9uUnVucxItLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFJldGVudGlvblJ1bnNSZXF1ZXN0Gi4ucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0UmV0ZW50aW9uUnVuc1Jlc3BvbnNlIgOQAgESZQoLRXJhc2VNZW1iZXISJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkVyYXNlTWVtYmVyUmVxdWVzdBooLnBhcmxleS5pbmdlc3Rpb24udjEuRXJhc2VNZW1iZXJSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_parley_ingestion_v1_event]);
+  fileDesc("CilwYXJsZXkvaW5nZXN0aW9uL3YxL3ByaXZhY3lfc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSJmCglSZXRlbnRpb24SPgoKZGF0YV9jbGFzcxgBIAEoDjIeLnBhcmxleS5pbmdlc3Rpb24udjEuRGF0YUNsYXNzQgq6SAeCAQQQASAAEhkKBGRheXMYAiABKAVCC7pICBoGGJSdAigAIpEBCg9Qcml2YWN5U2V0dGluZ3MSQAoMY29udGVudF9tb2RlGAEgASgOMiAucGFybGV5LmluZ2VzdGlvbi52MS5Db250ZW50TW9kZUIIukgFggECEAESPAoKcmV0ZW50aW9ucxgCIAMoCzIeLnBhcmxleS5pbmdlc3Rpb24udjEuUmV0ZW50aW9uQgi6SAWSAQIQAyKAAQoRU2V0Q29uc2VudFJlcXVlc3QSPAoFc2NvcGUYASABKA4yIS5wYXJsZXkuaW5nZXN0aW9uLnYxLkNvbnNlbnRTY29wZUIKukgHggEEEAEgABIcCgpzdWJqZWN0X2lkGAIgASgJQgi6SAVyAxjIARIPCgdhbGxvd2VkGAMgASgIIiYKElNldENvbnNlbnRSZXNwb25zZRIQCghwb3NpdGlvbhgBIAEoCSJvChFHZXRDb25zZW50UmVxdWVzdBI8CgVzY29wZRgBIAEoDjIhLnBhcmxleS5pbmdlc3Rpb24udjEuQ29uc2VudFNjb3BlQgq6SAeCAQQQASAAEhwKCnN1YmplY3RfaWQYAiABKAlCCLpIBXIDGMgBImwKEkdldENvbnNlbnRSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEi4KCmNoYW5nZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJlZnVzZWRfY291bnQYAyABKAMiGwoZR2V0UHJpdmFjeVNldHRpbmdzUmVxdWVzdCJUChpHZXRQcml2YWN5U2V0dGluZ3NSZXNwb25zZRI2CghzZXR0aW5ncxgBIAEoCzIkLnBhcmxleS5pbmdlc3Rpb24udjEuUHJpdmFjeVNldHRpbmdzIo8BChxVcGRhdGVQcml2YWN5U2V0dGluZ3NSZXF1ZXN0Ej4KCHNldHRpbmdzGAEgASgLMiQucGFybGV5LmluZ2VzdGlvbi52MS5Qcml2YWN5U2V0dGluZ3NCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siVwodVXBkYXRlUHJpdmFjeVNldHRpbmdzUmVzcG9uc2USNgoIc2V0dGluZ3MYASABKAsyJC5wYXJsZXkuaW5nZXN0aW9uLnYxLlByaXZhY3lTZXR0aW5ncyIZChdQcmV2aWV3UmV0ZW50aW9uUmVxdWVzdCJPChhQcmV2aWV3UmV0ZW50aW9uUmVzcG9uc2USMwoGY291bnRzGAEgAygLMiMucGFybGV5LmluZ2VzdGlvbi52MS5SZXRlbnRpb25Db3VudCKMAQoOUmV0ZW50aW9uQ291bnQSMgoKZGF0YV9jbGFzcxgBIAEoDjIeLnBhcmxleS5pbmdlc3Rpb24udjEuRGF0YUNsYXNzEhEKCXJvd19jb3VudBgCIAEoAxIzCg9yZWNlaXZlZF9iZWZvcmUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlQKGExpc3RSZXRlbnRpb25SdW5zUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY6AciZQoZTGlzdFJldGVudGlvblJ1bnNSZXNwb25zZRIvCgRydW5zGAEgAygLMiEucGFybGV5LmluZ2VzdGlvbi52MS5SZXRlbnRpb25SdW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqUBCgxSZXRlbnRpb25SdW4SLgoKc3RhcnRlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY29tcGxldGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgZjb3VudHMYAyADKAsyIy5wYXJsZXkuaW5nZXN0aW9uLnYxLlJldGVudGlvbkNvdW50IjMKEkVyYXNlTWVtYmVyUmVxdWVzdBIdCgltZW1iZXJfaWQYASABKAlCCrpIB3IFEAEYyAEiSwoTRXJhc2VNZW1iZXJSZXNwb25zZRI0CgdyZWNlaXB0GAEgASgLMiMucGFybGV5LmluZ2VzdGlvbi52MS5FcmFzdXJlUmVjZWlwdCIyChFHZXRFcmFzdXJlUmVxdWVzdBIdCgpyZWNlaXB0X2lkGAEgASgJQgm6SAZyBBABGGQiSgoSR2V0RXJhc3VyZVJlc3BvbnNlEjQKB3JlY2VpcHQYASABKAsyIy5wYXJsZXkuaW5nZXN0aW9uLnYxLkVyYXN1cmVSZWNlaXB0Ik8KE0xpc3RFcmFzdXJlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGOgHImYKFExpc3RFcmFzdXJlc1Jlc3BvbnNlEjUKCHJlY2VpcHRzGAEgAygLMiMucGFybGV5LmluZ2VzdGlvbi52MS5FcmFzdXJlUmVjZWlwdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki0wEKDkVyYXN1cmVSZWNlaXB0EhIKCnJlY2VpcHRfaWQYASABKAkSMAoMcmVxdWVzdGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxjb21wbGV0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KBmVyYXNlZBgEIAMoCzIfLnBhcmxleS5pbmdlc3Rpb24udjEuRXJhc2VkUm93cxIYChBwZW5kaW5nX3NlcnZpY2VzGAUgAygJIl8KCkVyYXNlZFJvd3MSDwoHc2VydmljZRgBIAEoCRINCgVwbGFjZRgCIAEoCRIYChByb3dfY291bnRfYmVmb3JlGAMgASgDEhcKD3Jvd19jb3VudF9hZnRlchgEIAEoAyI0ChNFeHBvcnRNZW1iZXJSZXF1ZXN0Eh0KCW1lbWJlcl9pZBgBIAEoCUIKukgHcgUQARjIASIlChRFeHBvcnRNZW1iZXJSZXNwb25zZRINCgVsaW5lcxgBIAEoDCJQChRMaXN0VGV4dFJlYWRzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY6AciXgoVTGlzdFRleHRSZWFkc1Jlc3BvbnNlEiwKBXJlYWRzGAEgAygLMh0ucGFybGV5LmluZ2VzdGlvbi52MS5UZXh0UmVhZBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiewoIVGV4dFJlYWQSKwoHcmVhZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGa2V5X2lkGAIgASgJEg4KBm1ldGhvZBgDIAEoCRIRCglyb3dfY291bnQYBCABKAMSDwoHcmVxdWVzdBgFIAEoCSp3CgtDb250ZW50TW9kZRIcChhDT05URU5UX01PREVfVU5TUEVDSUZJRUQQABIVChFDT05URU5UX01PREVfRlVMTBABEh0KGUNPTlRFTlRfTU9ERV9QU0VVRE9OWU1PVVMQAhIUChBDT05URU5UX01PREVfT0ZGEAMqbgoJRGF0YUNsYXNzEhoKFkRBVEFfQ0xBU1NfVU5TUEVDSUZJRUQQABISCg5EQVRBX0NMQVNTX1JBVxABEhYKEkRBVEFfQ0xBU1NfQ09OVEVOVBACEhkKFURBVEFfQ0xBU1NfUVVBUkFOVElORRADMtcJCg5Qcml2YWN5U2VydmljZRJiCgpTZXRDb25zZW50EiYucGFybGV5LmluZ2VzdGlvbi52MS5TZXRDb25zZW50UmVxdWVzdBonLnBhcmxleS5pbmdlc3Rpb24udjEuU2V0Q29uc2VudFJlc3BvbnNlIgOQAgISYgoKR2V0Q29uc2VudBImLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0Q29uc2VudFJlcXVlc3QaJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkdldENvbnNlbnRSZXNwb25zZSIDkAIBEnoKEkdldFByaXZhY3lTZXR0aW5ncxIuLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0UHJpdmFjeVNldHRpbmdzUmVxdWVzdBovLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0UHJpdmFjeVNldHRpbmdzUmVzcG9uc2UiA5ACARKDAQoVVXBkYXRlUHJpdmFjeVNldHRpbmdzEjEucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVQcml2YWN5U2V0dGluZ3NSZXF1ZXN0GjIucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVQcml2YWN5U2V0dGluZ3NSZXNwb25zZSIDkAICEnQKEFByZXZpZXdSZXRlbnRpb24SLC5wYXJsZXkuaW5nZXN0aW9uLnYxLlByZXZpZXdSZXRlbnRpb25SZXF1ZXN0Gi0ucGFybGV5LmluZ2VzdGlvbi52MS5QcmV2aWV3UmV0ZW50aW9uUmVzcG9uc2UiA5ACARJ3ChFMaXN0UmV0ZW50aW9uUnVucxItLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFJldGVudGlvblJ1bnNSZXF1ZXN0Gi4ucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0UmV0ZW50aW9uUnVuc1Jlc3BvbnNlIgOQAgESZQoLRXJhc2VNZW1iZXISJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkVyYXNlTWVtYmVyUmVxdWVzdBooLnBhcmxleS5pbmdlc3Rpb24udjEuRXJhc2VNZW1iZXJSZXNwb25zZSIDkAICEmIKCkdldEVyYXN1cmUSJi5wYXJsZXkuaW5nZXN0aW9uLnYxLkdldEVyYXN1cmVSZXF1ZXN0GicucGFybGV5LmluZ2VzdGlvbi52MS5HZXRFcmFzdXJlUmVzcG9uc2UiA5ACARJoCgxMaXN0RXJhc3VyZXMSKC5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RFcmFzdXJlc1JlcXVlc3QaKS5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RFcmFzdXJlc1Jlc3BvbnNlIgOQAgESagoMRXhwb3J0TWVtYmVyEigucGFybGV5LmluZ2VzdGlvbi52MS5FeHBvcnRNZW1iZXJSZXF1ZXN0GikucGFybGV5LmluZ2VzdGlvbi52MS5FeHBvcnRNZW1iZXJSZXNwb25zZSIDkAIBMAESawoNTGlzdFRleHRSZWFkcxIpLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFRleHRSZWFkc1JlcXVlc3QaKi5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RUZXh0UmVhZHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_parley_ingestion_v1_event]);
 
 /**
  * How long a class of data is kept.
@@ -461,13 +461,132 @@ export const EraseMemberRequestSchema: GenMessage<EraseMemberRequest> = /*@__PUR
   messageDesc(file_parley_ingestion_v1_privacy_service, 16);
 
 /**
- * The receipt.
+ * Gives the receipt.
  *
  * @generated from message parley.ingestion.v1.EraseMemberResponse
  */
 export type EraseMemberResponse = Message<"parley.ingestion.v1.EraseMemberResponse"> & {
   /**
-   * The receipt's id.
+   * The receipt.
+   *
+   * @generated from field: parley.ingestion.v1.ErasureReceipt receipt = 1;
+   */
+  receipt?: ErasureReceipt | undefined;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.EraseMemberResponse.
+ * Use `create(EraseMemberResponseSchema)` to create a new message.
+ */
+export const EraseMemberResponseSchema: GenMessage<EraseMemberResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 17);
+
+/**
+ * Asks for a receipt.
+ *
+ * @generated from message parley.ingestion.v1.GetErasureRequest
+ */
+export type GetErasureRequest = Message<"parley.ingestion.v1.GetErasureRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string receipt_id = 1;
+   */
+  receiptId: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.GetErasureRequest.
+ * Use `create(GetErasureRequestSchema)` to create a new message.
+ */
+export const GetErasureRequestSchema: GenMessage<GetErasureRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 18);
+
+/**
+ * Gives the receipt.
+ *
+ * @generated from message parley.ingestion.v1.GetErasureResponse
+ */
+export type GetErasureResponse = Message<"parley.ingestion.v1.GetErasureResponse"> & {
+  /**
+   * The receipt.
+   *
+   * @generated from field: parley.ingestion.v1.ErasureReceipt receipt = 1;
+   */
+  receipt?: ErasureReceipt | undefined;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.GetErasureResponse.
+ * Use `create(GetErasureResponseSchema)` to create a new message.
+ */
+export const GetErasureResponseSchema: GenMessage<GetErasureResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 19);
+
+/**
+ * Asks for receipts.
+ *
+ * @generated from message parley.ingestion.v1.ListErasuresRequest
+ */
+export type ListErasuresRequest = Message<"parley.ingestion.v1.ListErasuresRequest"> & {
+  /**
+   * How many at most: 0 is 50; above 1,000 is taken as 1,000; negative is refused.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The previous answer's `next_page_token`. Empty: from the start.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListErasuresRequest.
+ * Use `create(ListErasuresRequestSchema)` to create a new message.
+ */
+export const ListErasuresRequestSchema: GenMessage<ListErasuresRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 20);
+
+/**
+ * Gives a page of receipts.
+ *
+ * @generated from message parley.ingestion.v1.ListErasuresResponse
+ */
+export type ListErasuresResponse = Message<"parley.ingestion.v1.ListErasuresResponse"> & {
+  /**
+   * The receipts.
+   *
+   * @generated from field: repeated parley.ingestion.v1.ErasureReceipt receipts = 1;
+   */
+  receipts: ErasureReceipt[];
+
+  /**
+   * The token of the next page. Empty: this was the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListErasuresResponse.
+ * Use `create(ListErasuresResponseSchema)` to create a new message.
+ */
+export const ListErasuresResponseSchema: GenMessage<ListErasuresResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 21);
+
+/**
+ * What was done to erase a member. It never names the member.
+ *
+ * @generated from message parley.ingestion.v1.ErasureReceipt
+ */
+export type ErasureReceipt = Message<"parley.ingestion.v1.ErasureReceipt"> & {
+  /**
+   * Its id, a UUID in text.
    *
    * @generated from field: string receipt_id = 1;
    */
@@ -493,14 +612,21 @@ export type EraseMemberResponse = Message<"parley.ingestion.v1.EraseMemberRespon
    * @generated from field: repeated parley.ingestion.v1.ErasedRows erased = 4;
    */
   erased: ErasedRows[];
+
+  /**
+   * The services that have not confirmed it yet.
+   *
+   * @generated from field: repeated string pending_services = 5;
+   */
+  pendingServices: string[];
 };
 
 /**
- * Describes the message parley.ingestion.v1.EraseMemberResponse.
- * Use `create(EraseMemberResponseSchema)` to create a new message.
+ * Describes the message parley.ingestion.v1.ErasureReceipt.
+ * Use `create(ErasureReceiptSchema)` to create a new message.
  */
-export const EraseMemberResponseSchema: GenMessage<EraseMemberResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_privacy_service, 17);
+export const ErasureReceiptSchema: GenMessage<ErasureReceipt> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 22);
 
 /**
  * What an erasure touched in one place.
@@ -516,7 +642,7 @@ export type ErasedRows = Message<"parley.ingestion.v1.ErasedRows"> & {
   service: string;
 
   /**
-   * The table or file.
+   * The table.
    *
    * @generated from field: string place = 2;
    */
@@ -542,7 +668,154 @@ export type ErasedRows = Message<"parley.ingestion.v1.ErasedRows"> & {
  * Use `create(ErasedRowsSchema)` to create a new message.
  */
 export const ErasedRowsSchema: GenMessage<ErasedRows> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_privacy_service, 18);
+  messageDesc(file_parley_ingestion_v1_privacy_service, 23);
+
+/**
+ * Asks for everything about a member.
+ *
+ * @generated from message parley.ingestion.v1.ExportMemberRequest
+ */
+export type ExportMemberRequest = Message<"parley.ingestion.v1.ExportMemberRequest"> & {
+  /**
+   * The member.
+   *
+   * @generated from field: string member_id = 1;
+   */
+  memberId: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ExportMemberRequest.
+ * Use `create(ExportMemberRequestSchema)` to create a new message.
+ */
+export const ExportMemberRequestSchema: GenMessage<ExportMemberRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 24);
+
+/**
+ * Gives a part of the file.
+ *
+ * @generated from message parley.ingestion.v1.ExportMemberResponse
+ */
+export type ExportMemberResponse = Message<"parley.ingestion.v1.ExportMemberResponse"> & {
+  /**
+   * Whole lines of JSON, in UTF-8, each with its line feed.
+   *
+   * @generated from field: bytes lines = 1;
+   */
+  lines: Uint8Array;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ExportMemberResponse.
+ * Use `create(ExportMemberResponseSchema)` to create a new message.
+ */
+export const ExportMemberResponseSchema: GenMessage<ExportMemberResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 25);
+
+/**
+ * Asks who read texts.
+ *
+ * @generated from message parley.ingestion.v1.ListTextReadsRequest
+ */
+export type ListTextReadsRequest = Message<"parley.ingestion.v1.ListTextReadsRequest"> & {
+  /**
+   * How many at most: 0 is 50; above 1,000 is taken as 1,000; negative is refused.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The previous answer's `next_page_token`. Empty: from the start.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListTextReadsRequest.
+ * Use `create(ListTextReadsRequestSchema)` to create a new message.
+ */
+export const ListTextReadsRequestSchema: GenMessage<ListTextReadsRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 26);
+
+/**
+ * Gives a page of reads.
+ *
+ * @generated from message parley.ingestion.v1.ListTextReadsResponse
+ */
+export type ListTextReadsResponse = Message<"parley.ingestion.v1.ListTextReadsResponse"> & {
+  /**
+   * The reads.
+   *
+   * @generated from field: repeated parley.ingestion.v1.TextRead reads = 1;
+   */
+  reads: TextRead[];
+
+  /**
+   * The token of the next page. Empty: this was the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListTextReadsResponse.
+ * Use `create(ListTextReadsResponseSchema)` to create a new message.
+ */
+export const ListTextReadsResponseSchema: GenMessage<ListTextReadsResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 27);
+
+/**
+ * One answer that held texts of messages.
+ *
+ * @generated from message parley.ingestion.v1.TextRead
+ */
+export type TextRead = Message<"parley.ingestion.v1.TextRead"> & {
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp read_at = 1;
+   */
+  readAt?: Timestamp | undefined;
+
+  /**
+   * The key, by its id; `operator` for the operator.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * The call, such as `ListInteractions`.
+   *
+   * @generated from field: string method = 3;
+   */
+  method: string;
+
+  /**
+   * How many interactions, comments or quarantined events with text it held.
+   *
+   * @generated from field: int64 row_count = 4;
+   */
+  rowCount: bigint;
+
+  /**
+   * What was asked for, without texts: the filters as JSON.
+   *
+   * @generated from field: string request = 5;
+   */
+  request: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.TextRead.
+ * Use `create(TextReadSchema)` to create a new message.
+ */
+export const TextReadSchema: GenMessage<TextRead> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_privacy_service, 28);
 
 /**
  * How much of a message is kept.
@@ -642,7 +915,6 @@ export const DataClassSchema: GenEnum<DataClass> = /*@__PURE__*/
 
 /**
  * Consent, retention and erasure. Every call needs scope `admin`, except SetConsent, for which `ingest` is enough.
- * Not served yet: every call is answered UNIMPLEMENTED.
  *
  * @generated from service parley.ingestion.v1.PrivacyService
  */
@@ -710,7 +982,7 @@ export const PrivacyService: GenService<{
   },
   /**
    * Erases a member everywhere and blocks its events that are still on their way. The answer is a receipt that says how
-   * far it is; ask again with the same member until `completed_at` is set.
+   * far it is; ask again with the same member, or by GetErasure, until `completed_at` is set.
    *
    * @generated from rpc parley.ingestion.v1.PrivacyService.EraseMember
    */
@@ -718,6 +990,48 @@ export const PrivacyService: GenService<{
     methodKind: "unary";
     input: typeof EraseMemberRequestSchema;
     output: typeof EraseMemberResponseSchema;
+  },
+  /**
+   * Returns a receipt; NOT_FOUND when the tenant has none of that id.
+   *
+   * @generated from rpc parley.ingestion.v1.PrivacyService.GetErasure
+   */
+  getErasure: {
+    methodKind: "unary";
+    input: typeof GetErasureRequestSchema;
+    output: typeof GetErasureResponseSchema;
+  },
+  /**
+   * Lists receipts, the latest first.
+   *
+   * @generated from rpc parley.ingestion.v1.PrivacyService.ListErasures
+   */
+  listErasures: {
+    methodKind: "unary";
+    input: typeof ListErasuresRequestSchema;
+    output: typeof ListErasuresResponseSchema;
+  },
+  /**
+   * Streams everything that is kept about a member as JSON lines: every event with its kind, times and content, what was
+   * recorded of the member and its users, consent. The chunks together are the file.
+   *
+   * @generated from rpc parley.ingestion.v1.PrivacyService.ExportMember
+   */
+  exportMember: {
+    methodKind: "server_streaming";
+    input: typeof ExportMemberRequestSchema;
+    output: typeof ExportMemberResponseSchema;
+  },
+  /**
+   * Lists who read texts of messages, the latest first: by which key, which call, how many interactions, of which member
+   * or filter.
+   *
+   * @generated from rpc parley.ingestion.v1.PrivacyService.ListTextReads
+   */
+  listTextReads: {
+    methodKind: "unary";
+    input: typeof ListTextReadsRequestSchema;
+    output: typeof ListTextReadsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_parley_ingestion_v1_privacy_service, 0);

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/tenant_service.proto.
  */
 export const file_parley_ingestion_v1_tenant_service: GenFile = /*@__PURE__*/
-  fileDesc("CihwYXJsZXkvaW5nZXN0aW9uL3YxL3RlbmFudF9zZXJ2aWNlLnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxIpYBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJdGltZV96b25lGAMgASgJEhUKDWN1cnJlbmN5X2NvZGUYBCABKAkSEQoJcGFydGl0aW9uGAUgASgFEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuwBCgZBcGlLZXkSDgoGa2V5X2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRIqCgZzY29wZXMYAyADKA4yGi5wYXJsZXkuaW5nZXN0aW9uLnYxLlNjb3BlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3RfdXNlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAilgEKE0NyZWF0ZVRlbmFudFJlcXVlc3QSNgoEbmFtZRgBIAEoCUIoukglciMYPzIfXlthLXowLTldKFthLXowLTktXSpbYS16MC05XSk/JBIaCgl0aW1lX3pvbmUYAiABKAlCB7pIBHICGGQSKwoNY3VycmVuY3lfY29kZRgDIAEoCUIUukgRcg8yDV4oW0EtWl17M30pPyQifgoUQ3JlYXRlVGVuYW50UmVzcG9uc2USKwoGdGVuYW50GAEgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnQSCwoDa2V5GAIgASgJEiwKB2FwaV9rZXkYAyABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLkFwaUtleSISChBHZXRUZW5hbnRSZXF1ZXN0IkAKEUdldFRlbmFudFJlc3BvbnNlEisKBnRlbmFudBgBIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuVGVuYW50Ik4KEkxpc3RUZW5hbnRzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY6AciXAoTTGlzdFRlbmFudHNSZXNwb25zZRIsCgd0ZW5hbnRzGAEgAygLMhsucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInsKE1VwZGF0ZVRlbmFudFJlcXVlc3QSMwoGdGVuYW50GAEgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnRCBrpIA8gBARIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siQwoUVXBkYXRlVGVuYW50UmVzcG9uc2USKwoGdGVuYW50GAEgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnQifAoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIiCgxkaXNwbGF5X25hbWUYASABKAlCDLpICXIHGMgBugEBABJBCgZzY29wZXMYAiADKA4yGi5wYXJsZXkuaW5nZXN0aW9uLnYxLlNjb3BlQhW6SBKSAQ8IARAEGAEiB4IBBBABIAAiUQoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USCwoDa2V5GAEgASgJEiwKB2FwaV9rZXkYAiABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLkFwaUtleSJOChJMaXN0QXBpS2V5c1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGOgHIl0KE0xpc3RBcGlLZXlzUmVzcG9uc2USLQoIYXBpX2tleXMYASADKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLkFwaUtleRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMAoTUmV2b2tlQXBpS2V5UmVxdWVzdBIZCgZrZXlfaWQYASABKAlCCbpIBnIEEAEYZCJEChRSZXZva2VBcGlLZXlSZXNwb25zZRIsCgdhcGlfa2V5GAEgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5BcGlLZXky3AUKDVRlbmFudFNlcnZpY2USYwoMQ3JlYXRlVGVuYW50EigucGFybGV5LmluZ2VzdGlvbi52MS5DcmVhdGVUZW5hbnRSZXF1ZXN0GikucGFybGV5LmluZ2VzdGlvbi52MS5DcmVhdGVUZW5hbnRSZXNwb25zZRJfCglHZXRUZW5hbnQSJS5wYXJsZXkuaW5nZXN0aW9uLnYxLkdldFRlbmFudFJlcXVlc3QaJi5wYXJsZXkuaW5nZXN0aW9uLnYxLkdldFRlbmFudFJlc3BvbnNlIgOQAgESZQoLTGlzdFRlbmFudHMSJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RUZW5hbnRzUmVxdWVzdBooLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFRlbmFudHNSZXNwb25zZSIDkAIBEmgKDFVwZGF0ZVRlbmFudBIoLnBhcmxleS5pbmdlc3Rpb24udjEuVXBkYXRlVGVuYW50UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuVXBkYXRlVGVuYW50UmVzcG9uc2UiA5ACAhJjCgxDcmVhdGVBcGlLZXkSKC5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZUFwaUtleVJlcXVlc3QaKS5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlEmUKC0xpc3RBcGlLZXlzEicucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0QXBpS2V5c1JlcXVlc3QaKC5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiA5ACARJoCgxSZXZva2VBcGlLZXkSKC5wYXJsZXkuaW5nZXN0aW9uLnYxLlJldm9rZUFwaUtleVJlcXVlc3QaKS5wYXJsZXkuaW5nZXN0aW9uLnYxLlJldm9rZUFwaUtleVJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_parley_ingestion_v1_access_service]);
+  fileDesc("CihwYXJsZXkvaW5nZXN0aW9uL3YxL3RlbmFudF9zZXJ2aWNlLnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxIskBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJdGltZV96b25lGAMgASgJEhUKDWN1cnJlbmN5X2NvZGUYBCABKAkSEQoJcGFydGl0aW9uGAUgASgFEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKBmxpbWl0cxgHIAEoCzIhLnBhcmxleS5pbmdlc3Rpb24udjEuVGVuYW50TGltaXRzIr8BCgxUZW5hbnRMaW1pdHMSJwoRZXZlbnRzX3Blcl9zZWNvbmQYASABKANCDLpICSIHGICt4gQoABInChBieXRlc19wZXJfc2Vjb25kGAIgASgDQg26SAoiCBiAyK+gJSgAEiUKEGNhbGxzX3Blcl9zZWNvbmQYAyABKANCC7pICCIGGMCEPSgAEhsKB3N0cmVhbXMYBCABKAVCCrpIBxoFGJBOKAASGQoEYm90cxgFIAEoBUILukgIGgYYoI0GKAAinAIKBkFwaUtleRIOCgZrZXlfaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEioKBnNjb3BlcxgDIAMoDjIaLnBhcmxleS5pbmdlc3Rpb24udjEuU2NvcGUSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKWAQoTQ3JlYXRlVGVuYW50UmVxdWVzdBI2CgRuYW1lGAEgASgJQii6SCVyIxg/Mh9eW2EtejAtOV0oW2EtejAtOS1dKlthLXowLTldKT8kEhoKCXRpbWVfem9uZRgCIAEoCUIHukgEcgIYZBIrCg1jdXJyZW5jeV9jb2RlGAMgASgJQhS6SBFyDzINXihbQS1aXXszfSk/JCJ+ChRDcmVhdGVUZW5hbnRSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudBILCgNrZXkYAiABKAkSLAoHYXBpX2tleRgDIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5IhIKEEdldFRlbmFudFJlcXVlc3QiQAoRR2V0VGVuYW50UmVzcG9uc2USKwoGdGVuYW50GAEgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnQiTgoSTGlzdFRlbmFudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxjoByJcChNMaXN0VGVuYW50c1Jlc3BvbnNlEiwKB3RlbmFudHMYASADKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiewoTVXBkYXRlVGVuYW50UmVxdWVzdBIzCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJDChRVcGRhdGVUZW5hbnRSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudCKsAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIiCgxkaXNwbGF5X25hbWUYASABKAlCDLpICXIHGMgBugEBABJBCgZzY29wZXMYAiADKA4yGi5wYXJsZXkuaW5nZXN0aW9uLnYxLlNjb3BlQhW6SBKSAQ8IARAEGAEiB4IBBBABIAASLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAicAoTUm90YXRlQXBpS2V5UmVxdWVzdBIZCgZrZXlfaWQYASABKAlCCbpIBnIEEAEYZBIqCg9vdmVybGFwX3NlY29uZHMYAiABKANCDLpICSIHGICangEoAEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiiAEKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEgsKA2tleRgBIAEoCRIsCgdhcGlfa2V5GAIgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5BcGlLZXkSNQoQcmVwbGFjZWRfYXBpX2tleRgDIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5IlYKGVVwZGF0ZVRlbmFudExpbWl0c1JlcXVlc3QSOQoGbGltaXRzGAEgASgLMiEucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnRMaW1pdHNCBrpIA8gBASJJChpVcGRhdGVUZW5hbnRMaW1pdHNSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudCJRChRDcmVhdGVBcGlLZXlSZXNwb25zZRILCgNrZXkYASABKAkSLAoHYXBpX2tleRgCIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5Ik4KEkxpc3RBcGlLZXlzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY6AciXQoTTGlzdEFwaUtleXNSZXNwb25zZRItCghhcGlfa2V5cxgBIAMoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIwChNSZXZva2VBcGlLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARhkIkQKFFJldm9rZUFwaUtleVJlc3BvbnNlEiwKB2FwaV9rZXkYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLkFwaUtleTK9BwoNVGVuYW50U2VydmljZRJjCgxDcmVhdGVUZW5hbnQSKC5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZVRlbmFudFJlcXVlc3QaKS5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZVRlbmFudFJlc3BvbnNlEl8KCUdldFRlbmFudBIlLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0VGVuYW50UmVxdWVzdBomLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0VGVuYW50UmVzcG9uc2UiA5ACARJlCgtMaXN0VGVuYW50cxInLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFRlbmFudHNSZXF1ZXN0GigucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0VGVuYW50c1Jlc3BvbnNlIgOQAgESaAoMVXBkYXRlVGVuYW50EigucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRSZXF1ZXN0GikucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRSZXNwb25zZSIDkAICEmMKDENyZWF0ZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2USZQoLTGlzdEFwaUtleXMSJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBooLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdEFwaUtleXNSZXNwb25zZSIDkAIBEmMKDFJvdGF0ZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuUm90YXRlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuUm90YXRlQXBpS2V5UmVzcG9uc2USegoSVXBkYXRlVGVuYW50TGltaXRzEi4ucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRMaW1pdHNSZXF1ZXN0Gi8ucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRMaW1pdHNSZXNwb25zZSIDkAICEmgKDFJldm9rZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuUmV2b2tlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_parley_ingestion_v1_access_service]);
 
 /**
  * A tenant: one customer of this installation, whose data nobody else sees.
@@ -64,6 +64,13 @@ export type Tenant = Message<"parley.ingestion.v1.Tenant"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 6;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * What it may send.
+   *
+   * @generated from field: parley.ingestion.v1.TenantLimits limits = 7;
+   */
+  limits?: TenantLimits | undefined;
 };
 
 /**
@@ -72,6 +79,56 @@ export type Tenant = Message<"parley.ingestion.v1.Tenant"> & {
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
   messageDesc(file_parley_ingestion_v1_tenant_service, 0);
+
+/**
+ * What a tenant may send. What is beyond a rate is refused with RESOURCE_EXHAUSTED, `google.rpc.QuotaFailure` and
+ * RetryInfo, before it is read; nothing of it is kept. The rates hold in each process of ingestion.
+ *
+ * @generated from message parley.ingestion.v1.TenantLimits
+ */
+export type TenantLimits = Message<"parley.ingestion.v1.TenantLimits"> & {
+  /**
+   * Events a second, averaged over ten seconds; 0 is without limit.
+   *
+   * @generated from field: int64 events_per_second = 1;
+   */
+  eventsPerSecond: bigint;
+
+  /**
+   * Bytes of events a second, averaged over ten seconds; 0 is without limit.
+   *
+   * @generated from field: int64 bytes_per_second = 2;
+   */
+  bytesPerSecond: bigint;
+
+  /**
+   * Calls a second, averaged over ten seconds; 0 is without limit.
+   *
+   * @generated from field: int64 calls_per_second = 3;
+   */
+  callsPerSecond: bigint;
+
+  /**
+   * Streams of IngestEvents at a time; 0 is the default, 64.
+   *
+   * @generated from field: int32 streams = 4;
+   */
+  streams: number;
+
+  /**
+   * Different bots; an event of one more is rejected with reason `TOO_MANY_BOTS`. 0 is the default, 1,000.
+   *
+   * @generated from field: int32 bots = 5;
+   */
+  bots: number;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.TenantLimits.
+ * Use `create(TenantLimitsSchema)` to create a new message.
+ */
+export const TenantLimitsSchema: GenMessage<TenantLimits> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_tenant_service, 1);
 
 /**
  * A key, without its secret.
@@ -120,6 +177,13 @@ export type ApiKey = Message<"parley.ingestion.v1.ApiKey"> & {
    * @generated from field: google.protobuf.Timestamp last_used_at = 6;
    */
   lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * From when on it is valid no more, as if revoked. Absent: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
 };
 
 /**
@@ -127,7 +191,7 @@ export type ApiKey = Message<"parley.ingestion.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 1);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 2);
 
 /**
  * Asks to create a tenant.
@@ -162,7 +226,7 @@ export type CreateTenantRequest = Message<"parley.ingestion.v1.CreateTenantReque
  * Use `create(CreateTenantRequestSchema)` to create a new message.
  */
 export const CreateTenantRequestSchema: GenMessage<CreateTenantRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 2);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 3);
 
 /**
  * Gives the new tenant.
@@ -197,7 +261,7 @@ export type CreateTenantResponse = Message<"parley.ingestion.v1.CreateTenantResp
  * Use `create(CreateTenantResponseSchema)` to create a new message.
  */
 export const CreateTenantResponseSchema: GenMessage<CreateTenantResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 3);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 4);
 
 /**
  * Asks for the caller's tenant.
@@ -212,7 +276,7 @@ export type GetTenantRequest = Message<"parley.ingestion.v1.GetTenantRequest"> &
  * Use `create(GetTenantRequestSchema)` to create a new message.
  */
 export const GetTenantRequestSchema: GenMessage<GetTenantRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 4);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 5);
 
 /**
  * Gives the caller's tenant.
@@ -233,7 +297,7 @@ export type GetTenantResponse = Message<"parley.ingestion.v1.GetTenantResponse">
  * Use `create(GetTenantResponseSchema)` to create a new message.
  */
 export const GetTenantResponseSchema: GenMessage<GetTenantResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 5);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 6);
 
 /**
  * Asks for all tenants.
@@ -261,7 +325,7 @@ export type ListTenantsRequest = Message<"parley.ingestion.v1.ListTenantsRequest
  * Use `create(ListTenantsRequestSchema)` to create a new message.
  */
 export const ListTenantsRequestSchema: GenMessage<ListTenantsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 6);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 7);
 
 /**
  * Gives a page of tenants.
@@ -289,7 +353,7 @@ export type ListTenantsResponse = Message<"parley.ingestion.v1.ListTenantsRespon
  * Use `create(ListTenantsResponseSchema)` to create a new message.
  */
 export const ListTenantsResponseSchema: GenMessage<ListTenantsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 7);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 8);
 
 /**
  * Asks to change the caller's tenant.
@@ -317,7 +381,7 @@ export type UpdateTenantRequest = Message<"parley.ingestion.v1.UpdateTenantReque
  * Use `create(UpdateTenantRequestSchema)` to create a new message.
  */
 export const UpdateTenantRequestSchema: GenMessage<UpdateTenantRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 8);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 9);
 
 /**
  * Gives the changed tenant.
@@ -338,7 +402,7 @@ export type UpdateTenantResponse = Message<"parley.ingestion.v1.UpdateTenantResp
  * Use `create(UpdateTenantResponseSchema)` to create a new message.
  */
 export const UpdateTenantResponseSchema: GenMessage<UpdateTenantResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 9);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 10);
 
 /**
  * Asks to create a key.
@@ -359,6 +423,13 @@ export type CreateApiKeyRequest = Message<"parley.ingestion.v1.CreateApiKeyReque
    * @generated from field: repeated parley.ingestion.v1.Scope scopes = 2;
    */
   scopes: Scope[];
+
+  /**
+   * From when on it is valid no more; in the future. Absent: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
 };
 
 /**
@@ -366,7 +437,112 @@ export type CreateApiKeyRequest = Message<"parley.ingestion.v1.CreateApiKeyReque
  * Use `create(CreateApiKeyRequestSchema)` to create a new message.
  */
 export const CreateApiKeyRequestSchema: GenMessage<CreateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 10);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 11);
+
+/**
+ * Asks to replace a key.
+ *
+ * @generated from message parley.ingestion.v1.RotateApiKeyRequest
+ */
+export type RotateApiKeyRequest = Message<"parley.ingestion.v1.RotateApiKeyRequest"> & {
+  /**
+   * The key's id.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * How long the old key stays valid, in seconds, up to 30 days; absent is a day, 0 ends it at once.
+   *
+   * @generated from field: optional int64 overlap_seconds = 2;
+   */
+  overlapSeconds?: bigint | undefined;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.RotateApiKeyRequest.
+ * Use `create(RotateApiKeyRequestSchema)` to create a new message.
+ */
+export const RotateApiKeyRequestSchema: GenMessage<RotateApiKeyRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_tenant_service, 12);
+
+/**
+ * Gives the key that takes its place.
+ *
+ * @generated from message parley.ingestion.v1.RotateApiKeyResponse
+ */
+export type RotateApiKeyResponse = Message<"parley.ingestion.v1.RotateApiKeyResponse"> & {
+  /**
+   * Its text. It is shown here once and can't be had again.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * The new key.
+   *
+   * @generated from field: parley.ingestion.v1.ApiKey api_key = 2;
+   */
+  apiKey?: ApiKey | undefined;
+
+  /**
+   * The old key, with its end.
+   *
+   * @generated from field: parley.ingestion.v1.ApiKey replaced_api_key = 3;
+   */
+  replacedApiKey?: ApiKey | undefined;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.RotateApiKeyResponse.
+ * Use `create(RotateApiKeyResponseSchema)` to create a new message.
+ */
+export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_tenant_service, 13);
+
+/**
+ * Asks to change what a tenant may send; the operator names the tenant in the `parley-tenant` header.
+ *
+ * @generated from message parley.ingestion.v1.UpdateTenantLimitsRequest
+ */
+export type UpdateTenantLimitsRequest = Message<"parley.ingestion.v1.UpdateTenantLimitsRequest"> & {
+  /**
+   * The new limits; all of them.
+   *
+   * @generated from field: parley.ingestion.v1.TenantLimits limits = 1;
+   */
+  limits?: TenantLimits | undefined;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.UpdateTenantLimitsRequest.
+ * Use `create(UpdateTenantLimitsRequestSchema)` to create a new message.
+ */
+export const UpdateTenantLimitsRequestSchema: GenMessage<UpdateTenantLimitsRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_tenant_service, 14);
+
+/**
+ * Gives the tenant.
+ *
+ * @generated from message parley.ingestion.v1.UpdateTenantLimitsResponse
+ */
+export type UpdateTenantLimitsResponse = Message<"parley.ingestion.v1.UpdateTenantLimitsResponse"> & {
+  /**
+   * The tenant.
+   *
+   * @generated from field: parley.ingestion.v1.Tenant tenant = 1;
+   */
+  tenant?: Tenant | undefined;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.UpdateTenantLimitsResponse.
+ * Use `create(UpdateTenantLimitsResponseSchema)` to create a new message.
+ */
+export const UpdateTenantLimitsResponseSchema: GenMessage<UpdateTenantLimitsResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_tenant_service, 15);
 
 /**
  * Gives the new key.
@@ -394,7 +570,7 @@ export type CreateApiKeyResponse = Message<"parley.ingestion.v1.CreateApiKeyResp
  * Use `create(CreateApiKeyResponseSchema)` to create a new message.
  */
 export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 11);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 16);
 
 /**
  * Asks for the tenant's keys.
@@ -422,7 +598,7 @@ export type ListApiKeysRequest = Message<"parley.ingestion.v1.ListApiKeysRequest
  * Use `create(ListApiKeysRequestSchema)` to create a new message.
  */
 export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 12);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 17);
 
 /**
  * Gives a page of keys.
@@ -450,7 +626,7 @@ export type ListApiKeysResponse = Message<"parley.ingestion.v1.ListApiKeysRespon
  * Use `create(ListApiKeysResponseSchema)` to create a new message.
  */
 export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 13);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 18);
 
 /**
  * Asks to revoke a key.
@@ -471,7 +647,7 @@ export type RevokeApiKeyRequest = Message<"parley.ingestion.v1.RevokeApiKeyReque
  * Use `create(RevokeApiKeyRequestSchema)` to create a new message.
  */
 export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 14);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 19);
 
 /**
  * Gives the revoked key.
@@ -492,7 +668,7 @@ export type RevokeApiKeyResponse = Message<"parley.ingestion.v1.RevokeApiKeyResp
  * Use `create(RevokeApiKeyResponseSchema)` to create a new message.
  */
 export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_tenant_service, 15);
+  messageDesc(file_parley_ingestion_v1_tenant_service, 20);
 
 /**
  * Tenants and their keys. Creating and listing tenants needs the operator's key, GetTenant any key of the tenant, the
@@ -560,6 +736,28 @@ export const TenantService: GenService<{
     methodKind: "unary";
     input: typeof ListApiKeysRequestSchema;
     output: typeof ListApiKeysResponseSchema;
+  },
+  /**
+   * Replaces a key by a new one of the same scopes and name. The old one stays valid for an overlap, so that nothing has
+   * to stop while the new one is handed out. NOT_FOUND when the tenant has no such key, FAILED_PRECONDITION when it is
+   * revoked or expired.
+   *
+   * @generated from rpc parley.ingestion.v1.TenantService.RotateApiKey
+   */
+  rotateApiKey: {
+    methodKind: "unary";
+    input: typeof RotateApiKeyRequestSchema;
+    output: typeof RotateApiKeyResponseSchema;
+  },
+  /**
+   * Changes what a tenant may send; the operator alone.
+   *
+   * @generated from rpc parley.ingestion.v1.TenantService.UpdateTenantLimits
+   */
+  updateTenantLimits: {
+    methodKind: "unary";
+    input: typeof UpdateTenantLimitsRequestSchema;
+    output: typeof UpdateTenantLimitsResponseSchema;
   },
   /**
    * Revokes a key, at once here and within five seconds in the other services. Repeating it changes nothing; NOT_FOUND

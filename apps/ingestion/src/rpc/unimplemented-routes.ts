@@ -1,0 +1,31 @@
+import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, DescService } from '@bufbuild/protobuf';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { DomainError } from '@parley/errors';
+
+/** Answers that a service is not there yet, rather than pretending. */
+export function addUnimplementedRoutes(router: ConnectRouter, service: DescService): void {
+  for (const method of service.methods) {
+    const refuse = () => {
+      throw notImplemented(method);
+    };
+    if (isUnary(method)) router.rpc(method, refuse);
+    if (isServerStreaming(method)) router.rpc(method, refuse);
+  }
+}
+
+function isUnary(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === 'unary';
+}
+
+function isServerStreaming(method: DescMethod): method is DescMethodServerStreaming {
+  return method.methodKind === 'server_streaming';
+}
+
+/** What a caller of a method that is to come is told. */
+export function notImplemented({ name }: DescMethod): DomainError {
+  return new DomainError(`${name} is not implemented yet: it comes with a later release.`, {
+    kind: 'unimplemented',
+    reason: 'NOT_IMPLEMENTED',
+    facts: { method: name },
+  });
+}
