@@ -51,11 +51,13 @@ export function admittedHeaders(
   { operatorKey, serviceSecret }: Pick<StandaloneProcess, 'operatorKey' | 'serviceSecret'>,
   tenant: TenantKeys,
 ): Record<string, string> {
-  return admission === 'anybody' ? {} : bearer(credentialFor(admission, operatorKey, serviceSecret, tenant));
+  if (admission === 'anybody') return {};
+  if (admission === 'operator-for-tenant') return { ...bearer(operatorKey), 'parley-tenant': tenant.name };
+  return bearer(credentialFor(admission, operatorKey, serviceSecret, tenant));
 }
 
 function credentialFor(
-  admission: Exclude<Admission, 'anybody'>,
+  admission: Exclude<Admission, 'anybody' | 'operator-for-tenant'>,
   operatorKey: string,
   serviceSecret: string,
   { keys }: TenantKeys,

@@ -63,7 +63,7 @@ describe.each(servedMethods)('$path', (served) => {
   test('answers a message that is too large, or claims to be, with RESOURCE_EXHAUSTED', async () => {
     const claim = envelope(Buffer.alloc(0), { length: 2 ** 32 - 1 });
     const answers = await Promise.all([
-      send(served, envelope(Buffer.alloc(2 ** 20 + 1))),
+      send(served, envelope(Buffer.alloc(served.largestMessage + 1))),
       send(served, claim, { unfinished: true }),
     ]);
     expect(answers).toMatchObject([{ code: Code.ResourceExhausted }, { code: Code.ResourceExhausted }]);

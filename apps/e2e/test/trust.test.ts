@@ -64,7 +64,8 @@ const all = (methods: readonly ServedMethod[], code: Code) =>
 const refusals: ReadonlySet<number> = new Set([Code.Unauthenticated, Code.PermissionDenied]);
 
 function isOpenTo(scope: TenantScope, { admission }: ServedMethod): boolean {
-  if (admission === 'operator' || admission === 'services') return false;
+  if (admission === 'operator' || admission === 'operator-for-tenant' || admission === 'services')
+    return false;
   return scope === 'admin' || admission === 'any-key' || admission === scope;
 }
 

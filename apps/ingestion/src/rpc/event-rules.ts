@@ -44,6 +44,10 @@ export function findBrokenRules({ eventId, payload }: Event): readonly FieldViol
       checkRating(payload.value, report);
       break;
     case 'interaction':
+      if (payload.value.understanding !== undefined) {
+        report('interaction.understanding', 'is written by Parley alone', 'FIELD_NOT_ALLOWED');
+      }
+      break;
     case 'handoff':
     case 'member':
     case 'user':

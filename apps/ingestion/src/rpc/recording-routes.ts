@@ -1,17 +1,19 @@
 import { create } from '@bufbuild/protobuf';
 import type { HandlerContext, ConnectRouter, ServiceImpl } from '@connectrpc/connect';
+import type { Tenant } from '@parley/access';
 import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
-import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import type { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { DomainError, invalidArgument } from '@parley/errors';
-import { tenantOf } from '@parley/rpc';
+import { readmit, tenantOf } from '@parley/rpc';
+import { ingestStream } from '../use-cases/ingest-stream.ts';
+import type { Batch } from '../use-cases/ingest-stream.ts';
 import { recordEvents } from '../use-cases/record-events.ts';
 import type { RecordingDependencies } from '../use-cases/record-events.ts';
 import type { CandidateEvent } from '../use-cases/candidate-event.ts';
 import type { EventCheck } from './check-event.ts';
 import { toEventResult } from './event-result.ts';
-import { eventBytesOf, recordEventsRaw } from './raw-events.ts';
-import { notImplemented } from './unimplemented-routes.ts';
+import { eventBytesOf, ingestEventsRaw, recordEventsRaw, requireSome, sequenceOf } from './raw-events.ts';
 
 export interface RecordingRouteDependencies extends RecordingDependencies {
   readonly check: EventCheck;
@@ -60,9 +62,11 @@ export function createRecording(dependencies: RecordingRouteDependencies): Recor
     recordBotPerformanceMetric: (request, context) =>
       recordOne(request, payload('botPerformanceMetric', request.botPerformanceMetric), context),
     recordExposure: (request, context) => recordOne(request, payload('exposure', request.exposure), context),
-    ingestEvents: () => {
-      throw notImplemented(IngestionService.method.ingestEvents);
-    },
+    ingestEvents: (requests, context) =>
+      ingestMany(dependencies, requests, context, ({ events, sequence }, tenant) => ({
+        sequence,
+        candidates: requireSome(events).map((event) => check.message(tenant, event)),
+      })),
     recordEvents: ({ events }, context) => {
       const tenant = tenantOf(context);
       return recordMany(
@@ -74,20 +78,52 @@ export function createRecording(dependencies: RecordingRouteDependencies): Recor
   };
 }
 
-/** Answers RecordEvents for requests that are not JSON: events are read as they came, one by one. */
+/** Answers RecordEvents and IngestEvents for requests that are not JSON: events are read as they came, one by one. */
 export function createRawRecording(
   dependencies: RecordingRouteDependencies,
 ): (router: ConnectRouter) => void {
+  const { check } = dependencies;
   return (router) => {
-    router.rpc(recordEventsRaw, (request, context) => {
-      const tenant = tenantOf(context);
-      return recordMany(
-        dependencies,
-        eventBytesOf(request).map((bytes) => dependencies.check.bytes(tenant, bytes)),
-        context,
+    router
+      .rpc(recordEventsRaw, (request, context) => {
+        const tenant = tenantOf(context);
+        return recordMany(
+          dependencies,
+          eventBytesOf(request).map((bytes) => check.bytes(tenant, bytes)),
+          context,
+        );
+      })
+      .rpc(ingestEventsRaw, (requests, context) =>
+        ingestMany(dependencies, requests, context, (request, tenant) => ({
+          sequence: sequenceOf(request),
+          candidates: eventBytesOf(request).map((bytes) => check.bytes(tenant, bytes)),
+        })),
       );
-    });
   };
+}
+
+/** Batches of a stream; who calls is asked again for each, since a stream outlives a key that is revoked. */
+async function* ingestMany<Request>(
+  dependencies: RecordingRouteDependencies,
+  requests: AsyncIterable<Request>,
+  context: HandlerContext,
+  read: (
+    request: Request,
+    tenant: Tenant,
+  ) => { readonly sequence: bigint; readonly candidates: readonly CandidateEvent[] },
+) {
+  const { signal } = context;
+  const tenant = tenantOf(context);
+  const batches = async function* (): AsyncGenerator<Batch, void, undefined> {
+    for await (const request of requests) {
+      await readmit(context);
+      const { sequence, candidates } = read(request, tenant);
+      yield { sequence, record: () => recordEvents(dependencies, tenant, candidates, signal) };
+    }
+  };
+  for await (const { sequence, results, position } of ingestStream(batches(), signal)) {
+    yield { sequence, results: results.map(toEventResult), position };
+  }
 }
 
 async function recordMany(

@@ -23,6 +23,19 @@ export const factsKey = createContextKey<CallFacts | undefined>(undefined, { des
 /** @internal */
 export const callerKey = createContextKey<Caller | undefined>(undefined, { description: 'caller' });
 
+/** @internal */
+export const readmitKey = createContextKey<(() => Promise<void>) | undefined>(undefined, {
+  description: 'readmission',
+});
+
+/**
+ * Asks once more whether the caller may call, for streams that outlive a key.
+ * @throws DomainError `unauthenticated` once the credential is revoked or expired.
+ */
+export async function readmit({ values }: WithValues): Promise<void> {
+  await values.get(readmitKey)?.();
+}
+
 /** Who calls. @throws Error in a public method, which knows no caller. */
 export function callerOf({ values }: WithValues): Caller {
   const caller = values.get(callerKey);

@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethodUnary } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary } from '@bufbuild/protobuf';
 
 /**
  * The same method with another message to read its requests with: a twin whose fields have the same numbers, but hold
@@ -7,6 +7,14 @@ import type { DescMessage, DescMethodUnary } from '@bufbuild/protobuf';
 export function rawTwin<Input extends DescMessage, Output extends DescMessage, Twin extends DescMessage>(
   method: DescMethodUnary<Input, Output>,
   twin: Twin,
-): DescMethodUnary<Twin, Output> {
+): DescMethodUnary<Twin, Output>;
+export function rawTwin<Input extends DescMessage, Output extends DescMessage, Twin extends DescMessage>(
+  method: DescMethodBiDiStreaming<Input, Output>,
+  twin: Twin,
+): DescMethodBiDiStreaming<Twin, Output>;
+export function rawTwin(
+  method: DescMethodUnary | DescMethodBiDiStreaming,
+  twin: DescMessage,
+): DescMethodUnary | DescMethodBiDiStreaming {
   return { ...method, input: twin };
 }

@@ -3,7 +3,7 @@ import type { Caller, CredentialResolver, FailureLimiter } from '@parley/access'
 import { DomainError } from '@parley/errors';
 import type { Logger } from '@parley/runtime';
 import { authorize } from './access-policy.ts';
-import { callerKey, factsKey, holderOf, type CallFacts } from './call-context.ts';
+import { callerKey, factsKey, holderOf, readmitKey, type CallFacts } from './call-context.ts';
 import { toConnectError } from './connect-error.ts';
 import { explainWireError } from './explain-wire-error.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -37,6 +37,9 @@ export function createRequestGate(
     try {
       const caller = await admit(context, facts, dependencies);
       context.values.set(callerKey, caller);
+      context.values.set(readmitKey, async () => {
+        await admit(context, facts, dependencies);
+      });
       const holder = caller === undefined ? `public:${facts.remoteAddress}` : holderOf(caller);
       dependencies.rate.count(holder);
       facts.lease.open(holder);
