@@ -1,53 +1,44 @@
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { LogEvent } from '@parley/event';
-import type { MemberChange, MemberRecord, PersonRecord, UserChange } from '../storage/people-store.ts';
+import type { MemberChange, PersonRecord, SeenMember, UserChange } from '../storage/people-store.ts';
 
-/** Gathers what a batch of events says of members and users: one change for each of them. */
+/** Gathers what a batch of events says of members and users: one entry for each of them. */
 export interface People {
   see(logEvent: LogEvent, event: Event): void;
+  /** Who took part in an interaction and has no record in this batch. */
+  seenMembers(): readonly SeenMember[];
   members(): readonly MemberChange[];
   users(): readonly UserChange[];
 }
 
 export function createPeople(): People {
+  const seen = new Map<string, Set<string>>();
   const members = new Map<string, MemberChange>();
   const users = new Map<string, UserChange>();
-
-  function changeMember(
-    tenantId: string,
-    memberId: string,
-    change: (known: MemberChange) => MemberChange,
-  ): void {
-    const key = `${tenantId} ${memberId}`;
-    const known = members.get(key) ?? { tenantId, memberId, lastActivityAt: undefined, record: undefined };
-    members.set(key, change(known));
-  }
 
   return {
     see({ tenantId, eventKey, occurredAt, receivedAt }, { payload }) {
       const said = { recordKey: eventKey, recordedAt: occurredAt, receivedAt };
       switch (payload.case) {
         case 'interaction': {
-          if (payload.value.memberId === '') return;
-          changeMember(tenantId, payload.value.memberId, (known) => ({
-            ...known,
-            lastActivityAt:
-              known.lastActivityAt !== undefined && known.lastActivityAt >= occurredAt
-                ? known.lastActivityAt
-                : occurredAt,
-          }));
+          const { memberId } = payload.value;
+          if (memberId === '') return;
+          const known = seen.get(tenantId);
+          if (known === undefined) seen.set(tenantId, new Set([memberId]));
+          else known.add(memberId);
           return;
         }
         case 'member': {
           const { memberId, userId, groupId, segments, attributes } = payload.value;
-          const record: MemberRecord = {
+          const key = `${tenantId} ${memberId}`;
+          const record = {
             ...said,
             userId: userId || undefined,
             groupId: groupId || undefined,
             segments,
             attributes,
           };
-          changeMember(tenantId, memberId, (known) => ({ ...known, record: later(known.record, record) }));
+          members.set(key, { tenantId, memberId, record: later(members.get(key)?.record, record) });
           return;
         }
         case 'user': {
@@ -60,6 +51,12 @@ export function createPeople(): People {
         default:
       }
     },
+    seenMembers: () =>
+      [...seen].flatMap(([tenantId, ids]) =>
+        [...ids]
+          .filter((memberId) => !members.has(`${tenantId} ${memberId}`))
+          .map((memberId) => ({ tenantId, memberId })),
+      ),
     members: () => [...members.values()],
     users: () => [...users.values()],
   };

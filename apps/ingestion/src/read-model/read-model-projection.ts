@@ -5,7 +5,7 @@ import type { CopyValue } from '@parley/database';
 import type { FoldContext, Projection } from '@parley/projection';
 import type { LogEvent } from '@parley/event';
 import { insertFacts } from '../storage/fact-store.ts';
-import { upsertMembers, upsertUsers } from '../storage/people-store.ts';
+import { addSeenMembers, upsertMembers, upsertUsers } from '../storage/people-store.ts';
 import { factRowOf } from './fact-row.ts';
 import { factTables } from '../storage/fact-tables.ts';
 import type { FactKind } from '../storage/fact-tables.ts';
@@ -58,7 +58,11 @@ async function foldEvents(
       ...fact.values,
     ]);
   }
-  for (const [kind, rows] of facts) await insertFacts(tx, factTables[kind], rows);
+  await insertFacts(
+    tx,
+    Array.from(facts, ([kind, rows]) => ({ table: factTables[kind], rows })),
+  );
+  await addSeenMembers(tx, { partition, generation }, people.seenMembers());
   await upsertMembers(tx, { partition, generation }, people.members());
   await upsertUsers(tx, { partition, generation }, people.users());
 }

@@ -1,18 +1,47 @@
-import { copyIn } from '@parley/database';
+import { copyIn, sqlStateOf } from '@parley/database';
 import type { CopyValue, Transaction } from '@parley/database';
 import { leadingColumns } from './fact-tables.ts';
 import type { FactTable } from './fact-tables.ts';
 
+/** Rows for one table, all of one partition and generation; each begins with `leadingColumns`. */
+export interface NewFacts {
+  readonly table: FactTable;
+  readonly rows: readonly (readonly CopyValue[])[];
+}
+
+const UNIQUE_VIOLATION = '23505';
+
 /**
- * Adds rows of facts of one partition and generation, by binary COPY. Of several with the same key the first stays:
- * an id that the log has forgotten may come again.
- * @param rows begin with `leadingColumns`.
+ * Adds rows of facts by binary COPY. Of several with the same key the first stays: an id that the log has forgotten may
+ * come again. That is rare, so keys are looked up only once one of them was there.
  */
-export async function insertFacts(
+export async function insertFacts(tx: Transaction, facts: readonly NewFacts[]): Promise<void> {
+  if (facts.length === 0) return;
+  await tx.query('savepoint before_facts');
+  try {
+    for (const { table, rows } of facts) await copyRows(tx, table, rows);
+  } catch (error) {
+    if (sqlStateOf(error) !== UNIQUE_VIOLATION) throw error;
+    await tx.query('rollback to savepoint before_facts');
+    for (const { table, rows } of facts) await copyRows(tx, table, await findUnknown(tx, table, rows));
+  }
+}
+
+async function copyRows(
   tx: Transaction,
   { name, columns }: FactTable,
   rows: readonly (readonly CopyValue[])[],
 ): Promise<void> {
+  if (rows.length === 0) return;
+  await copyIn(tx.client, { table: name, columns: [...leadingColumns, ...columns] }, rows);
+}
+
+/** The first row of each key that the table does not hold. */
+export async function findUnknown(
+  tx: Transaction,
+  { name }: FactTable,
+  rows: readonly (readonly CopyValue[])[],
+): Promise<readonly (readonly CopyValue[])[]> {
   const byKey = new Map<string, readonly CopyValue[]>();
   for (const row of rows) {
     const key = keyOf(row);
@@ -36,9 +65,7 @@ export async function insertFacts(
     ],
   );
   for (const { tenant_id, event_key } of known.rows) byKey.delete(`${tenant_id} ${event_key}`);
-  if (byKey.size > 0) {
-    await copyIn(tx.client, { table: name, columns: [...leadingColumns, ...columns] }, [...byKey.values()]);
-  }
+  return [...byKey.values()];
 }
 
 /** Tenant and event key. */

@@ -98,11 +98,11 @@ export async function listInteractions(
     parameters.push(value);
     conditions.push(condition(`$${parameters.length}`));
   };
-  require((value) => `bot_id = ${value}`, filter.botId);
-  require((value) => `group_id = ${value}`, filter.groupId);
-  require((value) => `member_id = ${value}`, filter.memberId);
-  require((value) => `conversation_id = ${value}`, filter.conversationId);
-  require((value) => `intent = ${value}`, filter.intent);
+  require((value) => `bot_id collate "C" = ${value}`, filter.botId);
+  require((value) => `group_id collate "C" = ${value}`, filter.groupId);
+  require((value) => `member_id collate "C" = ${value}`, filter.memberId);
+  require((value) => `conversation_id collate "C" = ${value}`, filter.conversationId);
+  require((value) => `intent collate "C" = ${value}`, filter.intent);
   require((value) => `occurred_at >= ${value}`, filter.windowStart);
   require((value) => `occurred_at < ${value}`, filter.windowEnd);
   if (after !== undefined) {

@@ -15,12 +15,15 @@ export interface MemberRecord extends PersonRecord {
   readonly segments: readonly string[];
 }
 
-/** What is new of a member: when it was last active, what was recorded last, or both. */
-export interface MemberChange {
+/** Somebody who was seen in an interaction, recorded or not. */
+export interface SeenMember {
   readonly tenantId: string;
   readonly memberId: string;
-  readonly lastActivityAt: Date | undefined;
-  readonly record: MemberRecord | undefined;
+}
+
+/** What was recorded last of a member. */
+export interface MemberChange extends SeenMember {
+  readonly record: MemberRecord;
 }
 
 export interface UserChange {
@@ -45,7 +48,31 @@ const recordColumns = [
 ];
 const columnsOf = (row: string) => recordColumns.map((column) => `${row}.${column}`).join(', ');
 
-/** Brings members up to date: the latest activity stays, and the record that occurred last. */
+/** Adds the members that are not there yet, by a look-up of the primary key each. */
+export async function addSeenMembers(
+  tx: Transaction,
+  { partition, generation }: Scope,
+  seen: readonly SeenMember[],
+): Promise<void> {
+  if (seen.length === 0) return;
+  await tx.query(
+    {
+      name: 'add-seen-members',
+      text: `insert into member_rows (partition, generation, tenant_id, member_id)
+             select $1, $2, s.tenant_id, s.member_id
+               from unnest($3::uuid[], $4::text[]) as s (tenant_id, member_id)
+               left join lateral (
+                 select true as is_known from member_rows m
+                  where m.partition = $1 and m.generation = $2 and m.tenant_id = s.tenant_id and m.member_id = s.member_id
+                  limit 1
+               ) known on true
+              where known.is_known is null`,
+    },
+    [partition, generation, seen.map(({ tenantId }) => tenantId), seen.map(({ memberId }) => memberId)],
+  );
+}
+
+/** Brings members up to date: the record that occurred last stays. */
 export async function upsertMembers(
   tx: Transaction,
   { partition, generation }: Scope,
@@ -53,33 +80,28 @@ export async function upsertMembers(
 ): Promise<void> {
   if (changes.length === 0) return;
   await tx.query(
-    `insert into member_rows as m (partition, generation, tenant_id, member_id, last_activity_at, ${recordColumns.join(', ')})
-     select $1, $2, r.tenant_id, r.member_id, r.last_activity_at, ${columnsOf('r')}
-       from jsonb_to_recordset($3) as r (tenant_id uuid, member_id text, last_activity_at timestamptz,
+    `insert into member_rows as m (partition, generation, tenant_id, member_id, ${recordColumns.join(', ')})
+     select $1, $2, r.tenant_id, r.member_id, ${columnsOf('r')}
+       from jsonb_to_recordset($3) as r (tenant_id uuid, member_id text,
                                          record_key uuid, recorded_at timestamptz, record_received_at timestamptz,
                                          user_id text, group_id text, segments jsonb, attributes jsonb)
      on conflict (partition, generation, tenant_id, member_id) do update set
-       last_activity_at = greatest(m.last_activity_at, excluded.last_activity_at),
-       (${recordColumns.join(', ')}) = (
-         select ${columnsOf('last')}
-           from (values (${columnsOf('m')}), (${columnsOf('excluded')})) as last (${recordColumns.join(', ')})
-          order by last.recorded_at desc nulls last, last.record_key desc
-          limit 1)`,
+       (${recordColumns.join(', ')}) = (select ${columnsOf('excluded')})
+     where m.record_key is null or (excluded.recorded_at, excluded.record_key) > (m.recorded_at, m.record_key)`,
     [
       partition,
       generation,
       JSON.stringify(
-        changes.map(({ tenantId, memberId, lastActivityAt, record }) => ({
+        changes.map(({ tenantId, memberId, record }) => ({
           tenant_id: tenantId,
           member_id: memberId,
-          last_activity_at: lastActivityAt,
-          record_key: record?.recordKey,
-          recorded_at: record?.recordedAt,
-          record_received_at: record?.receivedAt,
-          user_id: record?.userId,
-          group_id: record?.groupId,
-          segments: record?.segments,
-          attributes: record?.attributes,
+          record_key: record.recordKey,
+          recorded_at: record.recordedAt,
+          record_received_at: record.receivedAt,
+          user_id: record.userId,
+          group_id: record.groupId,
+          segments: record.segments,
+          attributes: record.attributes,
         })),
       ),
     ],

@@ -6,6 +6,7 @@ import { createQuarantine } from './0004-create-quarantine.ts';
 import { createProjections } from './0005-create-projections.ts';
 import { createReadModel } from './0006-create-read-model.ts';
 import { createViews } from './0007-create-views.ts';
+import { slimReadModel } from './0008-slim-read-model.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly NamedMigration[] = [
   createProjections,
   createReadModel,
   createViews,
+  slimReadModel,
 ];
