@@ -41,16 +41,18 @@ const words =
   );
 
 /**
- * Events at random times between two instants, the same for the same seed: 87 of 100 are interactions of 20 bots with
+ * Events in the order of their times, nearly, between two instants, the same for the same seed: 87 of 100 are interactions of 20 bots with
  * 5,000 members, 10 conversions of them, 3 ratings, about 250 bytes each. Made to cost little, where @parley/demo's are
  * made to be believed.
  */
 export function generateTraffic({ seed, count, from, to }: TrafficOptions): TrafficEvent[] {
   const random = createRandom(seed);
-  const span = to.getTime() - from.getTime();
+  const step = (to.getTime() - from.getTime()) / count;
   let lastInteraction = '';
   return Array.from({ length: count }, (_, index) => {
-    const occurredAt = new Date(from.getTime() + Math.floor(random() * span));
+    // One after the other, as a back end sends them, each up to a second earlier or later.
+    const place = Math.min(Math.max(index * step + (random() - 0.5) * 2_000, 0), step * count);
+    const occurredAt = new Date(from.getTime() + Math.floor(place));
     const eventId = uuidV7(occurredAt, seed, index);
     const share = random();
     const botId = `bot-${Math.floor(random() * bots)}`;

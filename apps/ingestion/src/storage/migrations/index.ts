@@ -7,6 +7,7 @@ import { createProjections } from './0005-create-projections.ts';
 import { createReadModel } from './0006-create-read-model.ts';
 import { createViews } from './0007-create-views.ts';
 import { slimReadModel } from './0008-slim-read-model.ts';
+import { reserveOffsetsByFamily } from './0009-reserve-offsets-by-family.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly NamedMigration[] = [
   createReadModel,
   createViews,
   slimReadModel,
+  reserveOffsetsByFamily,
 ];
