@@ -2,6 +2,7 @@ import { create, type DescMessage, type Message, type MessageShape } from '@bufb
 import { pathToString } from '@bufbuild/protobuf/reflect';
 import { createValidator } from '@bufbuild/protovalidate';
 import type { FieldViolation } from '@parley/errors';
+import { createQuickCheck } from './quick-check.ts';
 import { createSoundnessCheck } from './soundness.ts';
 
 /** Says which rules of its contract a message breaks. */
@@ -25,8 +26,10 @@ const maxViolations = 100;
 export function createMessageValidator(): MessageValidator {
   const rules = createValidator();
   const soundness = createSoundnessCheck();
+  const quick = createQuickCheck(soundness);
 
   function validate(schema: DescMessage, message: Message): readonly FieldViolation[] {
+    if (quick.isPlainlyValid(schema, message)) return [];
     const unsound = soundness.check(schema, message);
     const result = rules.validate(schema, message);
     if (result.kind === 'error') {
