@@ -123,7 +123,7 @@ function eventsOf({ dialogues, members, users: records }: World, tenantId: strin
         ? []
         : [
             event(
-              { case: 'enrichment', value: { interactionId: `i${n}`, ...d.enrichment } },
+              { case: 'enrichment', value: { interactionId: `i${n}`, understanding: d.enrichment } },
               told(`read i${n}`, d.at + 2),
             ),
           ]),
