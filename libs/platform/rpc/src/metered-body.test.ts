@@ -3,6 +3,7 @@ import { sleep } from '@parley/runtime';
 import { expect, test } from 'vitest';
 import { createCallLease } from './call-lease.ts';
 import { meterBody, type MeterOptions } from './metered-body.ts';
+import { createPatienceClock } from './patience-clock.ts';
 import { createSharedBudget } from './shared-budget.ts';
 
 function envelope(length: number, promised = length): Buffer {
@@ -26,6 +27,9 @@ function meter(body: AsyncIterable<Uint8Array>, options: Partial<MeterOptions> =
     isCompressed: false,
     maxMessageBytes: 100_000,
     lease,
+    clock: createPatienceClock(),
+    bytesRead: () => 0,
+    endsAt: Infinity,
     messageMs: 1000,
     idleMs: 1000,
     requestId: 'r-1',

@@ -2,6 +2,7 @@ import { DomainError } from '@parley/errors';
 import type { CallLease } from './call-lease.ts';
 import { toConnectError } from './connect-error.ts';
 import { createEnvelopeTracker } from './envelope-tracker.ts';
+import type { Patience, PatienceClock } from './patience-clock.ts';
 
 export interface MeterOptions {
   /** Whether messages are in envelopes, as in all but the unary Connect protocol. */
@@ -12,6 +13,11 @@ export interface MeterOptions {
   readonly isCompressed: boolean;
   readonly maxMessageBytes: number;
   readonly lease: CallLease;
+  readonly clock: PatienceClock;
+  /** How many bytes the connection has brought so far, whichever call they are for. */
+  readonly bytesRead: () => number;
+  /** When nobody waits for the answer any more, by `performance.now()`. */
+  readonly endsAt: number;
   /** How long to wait for the bytes of one message, in all. */
   readonly messageMs: number;
   /** How long to wait for the next message of a stream to begin. */
@@ -28,7 +34,8 @@ const chunkBytes = 200;
  * A message in an envelope is passed on when it is complete. The library sets aside what an envelope promises as soon
  * as it sees it, so five bytes would hold a megabyte; one that promises too much is passed on at once, to be refused.
  * A unary body counts until its call ends. Of a stream only the unfinished message counts, since whoever pulls the next
- * chunk has handed on what came before. Time counts only while the client is waited for, not while it waits for us.
+ * chunk has handed on what came before. Time counts only while the client is waited for, not while it waits for us; see
+ * `patience-clock.ts`.
  */
 export async function* meterBody(
   body: AsyncIterable<Uint8Array>,
@@ -38,6 +45,9 @@ export async function* meterBody(
     isCompressed,
     maxMessageBytes,
     lease,
+    clock,
+    bytesRead,
+    endsAt,
     messageMs,
     idleMs,
     requestId,
@@ -46,7 +56,8 @@ export async function* meterBody(
   const source = body[Symbol.asyncIterator]();
   const envelopes = createEnvelopeTracker();
   const inflatedBytes = isCompressed ? maxMessageBytes : 0;
-  let leftMs = messageMs;
+  const patienceOf = (leftMs: number): Patience => ({ leftMs, endsAt, bytesRead });
+  let patience = patienceOf(messageMs);
   let unfinished: Uint8Array[] = [];
   let unfinishedCost = 0;
   let passedCost = 0;
@@ -57,9 +68,7 @@ export async function* meterBody(
         lease.holdBytes(unfinishedCost);
       }
       const isBetween = isStream && unfinished.length === 0;
-      const askedAt = performance.now();
-      const result = await within(source.next(), isBetween ? idleMs : leftMs);
-      leftMs = isBetween ? messageMs : leftMs - (performance.now() - askedAt);
+      const result = await clock.wait(source.next(), isBetween ? patienceOf(idleMs) : patience);
       if (result.done === true) {
         if (!hasEnvelopes) {
           lease.holdBytes(Math.max(passedCost, inflatedBytes));
@@ -78,7 +87,7 @@ export async function* meterBody(
         passedCost += unfinishedCost + costOf(chunk);
         unfinished = end < chunk.byteLength ? [chunk.subarray(end)] : [];
         unfinishedCost = unfinished.reduce((sum, rest) => sum + costOf(rest), 0);
-        leftMs = isStream ? messageMs : leftMs;
+        patience = isStream ? patienceOf(messageMs) : patience;
         lease.holdBytes(hasEnvelopes ? Math.max(passedCost, inflatedBytes) : passedCost);
         yield* complete;
       }
@@ -97,21 +106,4 @@ export async function* meterBody(
 
 function costOf({ byteLength }: Uint8Array): number {
   return byteLength + chunkBytes;
-}
-
-async function within<Value>(work: Promise<Value>, ms: number): Promise<Value> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(tooSlow()), Math.max(ms, 0));
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function tooSlow(): DomainError {
-  return new DomainError('The message did not come in time.', {
-    kind: 'deadline-exceeded',
-    reason: 'MESSAGE_TOO_SLOW',
-  });
 }

@@ -9,6 +9,13 @@ export type HttpRequest = IncomingMessage | Http2ServerRequest;
 /** An answer in either version of HTTP, by the types of Node. */
 export type HttpResponse = ServerResponse | Http2ServerResponse;
 
+/** How many bytes the connection of a request has brought so far; 0 once it is closed. */
+export function bytesReadOf(request: HttpRequest): number {
+  // The socket that a request of HTTP/2 shows is gone with its stream.
+  const socket = 'stream' in request ? request.stream.session?.socket : request.socket;
+  return socket?.bytesRead ?? 0;
+}
+
 /** How long what still comes of a refused request is let pass by, so that its sender can read the answer. */
 const lingerMs = 250;
 

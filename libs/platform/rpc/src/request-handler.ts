@@ -8,7 +8,15 @@ import { createCallLease } from './call-lease.ts';
 import { answerCors } from './cors.ts';
 import type { RpcLimits } from './limits.ts';
 import { meterBody } from './metered-body.ts';
-import { abandonUnreadRequest, send, sendBody, type HttpRequest, type HttpResponse } from './node-http.ts';
+import {
+  bytesReadOf,
+  abandonUnreadRequest,
+  send,
+  sendBody,
+  type HttpRequest,
+  type HttpResponse,
+} from './node-http.ts';
+import { createPatienceClock } from './patience-clock.ts';
 import type { RegisteredMethods, ServedMethod } from './registered-methods.ts';
 import { requestIdHeader } from './request-gate.ts';
 import { settleTimeout } from './request-timeout.ts';
@@ -35,6 +43,7 @@ export function createRequestHandler(
   options: HandlerOptions,
 ): (request: HttpRequest, response: HttpResponse) => void {
   const { plainHttp, corsOrigins, limits, logger } = options;
+  const clock = createPatienceClock();
 
   async function answer(request: HttpRequest, response: HttpResponse, requestId: string): Promise<void> {
     const contentType = String(request.headers['content-type'] ?? '');
@@ -69,12 +78,13 @@ export function createRequestHandler(
     requestId: string,
   ): Promise<void> {
     const lease = createCallLease(options.calls, options.bytes);
+    const startedAt = performance.now();
     const contextValues = createContextValues().set(factsKey, {
       requestId,
       methodName: method.name,
       access: method.access,
       remoteAddress: request.socket?.remoteAddress ?? 'unknown',
-      startedAt: performance.now(),
+      startedAt,
       lease,
     });
     try {
@@ -104,7 +114,10 @@ export function createRequestHandler(
         isCompressed: isCompressed(universal.header),
         maxMessageBytes,
         lease,
-        messageMs: isStreamOfRequests ? limits.messageMs : Math.min(limits.messageMs, timeoutMs),
+        clock,
+        bytesRead: () => bytesReadOf(request),
+        endsAt: startedAt + timeoutMs,
+        messageMs: limits.messageMs,
         idleMs: limits.idleMs,
         requestId,
       });

@@ -1,5 +1,3 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
@@ -7,35 +5,12 @@ import {
   RecordEventsRequestSchema,
 } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { expect, onTestFinished, test } from 'vitest';
-import type { RpcLimits } from '../src/index.ts';
 import { answerOf, envelope, grpcStatusOf, openHttp2, openTcp, rawCall, startServer } from './harness.ts';
+import { startServerProcess } from './server-process-under-test.ts';
 
 const batch = `/${IngestionService.typeName}/RecordEvents`;
 const MiB = 1024 * 1024;
 const as = (key: string) => ({ authorization: `Bearer ${key}`, 'content-type': 'application/grpc' });
-
-interface Usage {
-  readonly bytesInFlight: number;
-  readonly callsInFlight: number;
-  readonly mostBytesInFlight: number;
-  readonly heldMemory: number;
-  readonly mostRss: number;
-}
-
-/** A server whose memory is not that of its clients too. */
-async function startServerProcess(limits: Partial<RpcLimits>) {
-  const child = fork(new URL('server-process.ts', import.meta.url), [JSON.stringify(limits)], {
-    execArgv: ['--expose-gc'],
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  const [{ url }] = (await once(child, 'message')) as [{ url: string }];
-  const usage = async (): Promise<Usage> => {
-    child.send('usage');
-    const [answer] = (await once(child, 'message')) as [Usage];
-    return answer;
-  };
-  return { url, usage };
-}
 
 test('unfinished messages on many connections hold no more than the budget, and leave room for others', async () => {
   const budget = 8 * MiB;
@@ -78,7 +53,7 @@ test('unfinished messages on many connections hold no more than the budget, and 
   // 540 MB were offered on 600 calls, and a call by itself holds some 70 KB; the rest of RSS is garbage.
   expect(mostHeld - before.heldMemory).toBeLessThan(100 * MiB);
   expect(after.mostRss - before.mostRss).toBeLessThan(270 * MiB);
-});
+}, 30_000);
 
 test('promises of size hold nothing until the bytes come', async () => {
   const { url, usage } = await startServerProcess({});

@@ -29,6 +29,7 @@ process.on('message', () => {
   process.send?.({
     bytesInFlight: server.bytesInFlight(),
     callsInFlight: server.callsInFlight(),
+    connections: server.connectionCount(),
     mostBytesInFlight,
     heldMemory: heapUsed + external,
     mostRss,

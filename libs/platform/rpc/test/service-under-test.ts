@@ -48,6 +48,11 @@ export const access: AccessPolicy = {
 /** The partitions whose tails have ended, so that what they held would be free. */
 export const endedTails = new Set<number>();
 
+function keepLoopBusy(ms: number): void {
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
 /**
  * What these tests' handlers do depends on the bot or the partition that a request names, so that one server serves
  * them all.
@@ -57,6 +62,7 @@ export const routes: Routes = (router) => {
     async recordInteraction(request, context) {
       const botId = request.interaction?.botId;
       if (botId === 'deaf') await sleep(2000);
+      if (botId === 'busy') keepLoopBusy(300);
       if (botId === 'fault') throw new Error('a text that must stay inside');
       if (botId === 'full') {
         throw new DomainError('The queue is full.', {
