@@ -1,3 +1,4 @@
+import { Code, ConnectError } from '@connectrpc/connect';
 import { DomainError } from '@parley/errors';
 import type { CallLease } from './call-lease.ts';
 import { toConnectError } from './connect-error.ts';
@@ -68,7 +69,9 @@ export async function* meterBody(
         lease.holdBytes(unfinishedCost);
       }
       const isBetween = isStream && unfinished.length === 0;
-      const result = await clock.wait(source.next(), isBetween ? patienceOf(idleMs) : patience);
+      const result = await clock
+        .wait(source.next(), isBetween ? patienceOf(idleMs) : patience)
+        .catch(brokenOff);
       if (result.done === true) {
         if (!hasEnvelopes) {
           lease.holdBytes(Math.max(passedCost, inflatedBytes));
@@ -102,6 +105,13 @@ export async function* meterBody(
     // Not awaited: where a read is pending, it would wait for bytes that nobody wants any more.
     void source.return?.().catch(() => undefined);
   }
+}
+
+/** A request that its client breaks off is nobody's fault here. */
+function brokenOff(error: unknown): never {
+  throw error instanceof DomainError
+    ? error
+    : new ConnectError('The request broke off.', Code.Canceled, undefined, undefined, error);
 }
 
 function costOf({ byteLength }: Uint8Array): number {

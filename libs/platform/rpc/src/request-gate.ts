@@ -90,6 +90,9 @@ function unauthenticated(reason: string, message: string): DomainError {
   return new DomainError(message, { kind: 'unauthenticated', reason });
 }
 
+/** Why a call's signal is aborted when all went well; without a reason, an exception would be made for each call. */
+const over = new ConnectError('The call is over.', Code.Canceled);
+
 /**
  * The library aborts the context exactly when a call ends, with its error if it has one, and before it writes the
  * status. This is the only place that sees errors of decoding, which no interceptor does.
@@ -115,7 +118,7 @@ function hookEnd(context: HandlerContext, facts: CallFacts, logger: Logger): voi
     }
     hasEnded = true;
     if (typeof abort === 'function') {
-      Reflect.apply(abort, context, [reason]);
+      Reflect.apply(abort, context, [reason ?? over]);
     }
   };
   Object.assign(context, { abort: onEnd });

@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createContextValues, type ContextValues } from '@connectrpc/connect';
-import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
-import { universalRequestFromNodeRequest } from '@connectrpc/connect-node';
+import { createContextValues } from '@connectrpc/connect';
 import { withRequestContext, type Logger } from '@parley/runtime';
 import { factsKey } from './call-context.ts';
 import { createCallLease } from './call-lease.ts';
@@ -21,6 +19,7 @@ import type { RegisteredMethods, ServedMethod } from './registered-methods.ts';
 import { requestIdHeader } from './request-gate.ts';
 import { settleTimeout } from './request-timeout.ts';
 import type { SharedBudget } from './shared-budget.ts';
+import { toRequestHead } from './request-head.ts';
 
 /** Answers a path that is no RPC, by the types of Node's http and http2. */
 export type PlainHandler = (request: HttpRequest, response: HttpResponse) => void | Promise<void>;
@@ -88,8 +87,8 @@ export function createRequestHandler(
       lease,
     });
     try {
-      const universal = toUniversal(request, response, contextValues);
-      if (universal === undefined) {
+      const head = toRequestHead(request, response, contextValues);
+      if (head === undefined) {
         sendBody(response, 400, 'The request names no valid authority.\n');
         return;
       }
@@ -98,20 +97,20 @@ export function createRequestHandler(
         method.handler.method.methodKind,
       );
       const timeoutMs = settleTimeout(
-        universal.header,
+        head.header,
         contentType.startsWith('application/grpc'),
         isUnary ? limits.unaryDefaultMs : limits.streamDefaultMs,
         isUnary ? limits.unaryMaxMs : limits.streamMaxMs,
       );
       const maxMessageBytes = method.access.maxMessageBytes ?? limits.maxMessageBytes;
-      if (Number(universal.header.get('content-length')) <= maxMessageBytes) {
+      if (Number(head.header.get('content-length')) <= maxMessageBytes) {
         // The library would set aside at once what it announces; one that announces too much is refused by it.
-        universal.header.delete('content-length');
+        head.header.delete('content-length');
       }
       const body = meterBody(request.iterator({ destroyOnReturn: false }), {
         hasEnvelopes: !/^application\/(json|proto)\b/i.test(contentType),
         isStream: isStreamOfRequests,
-        isCompressed: isCompressed(universal.header),
+        isCompressed: isCompressed(head.header),
         maxMessageBytes,
         lease,
         clock,
@@ -121,7 +120,7 @@ export function createRequestHandler(
         idleMs: limits.idleMs,
         requestId,
       });
-      const answered = await method.handler({ ...universal, body });
+      const answered = await method.handler({ ...head, body });
       await send(answered, response, limits.writeMs);
     } finally {
       lease.release();
@@ -186,17 +185,4 @@ function refuseHeader(response: HttpResponse, contentType: string): void {
     return;
   }
   sendBody(response, 431, 'The headers are too large.\n');
-}
-
-/** The request without its body, or undefined when it is for no host that an URL can name. */
-function toUniversal(
-  request: HttpRequest,
-  response: HttpResponse,
-  contextValues: ContextValues,
-): UniversalServerRequest | undefined {
-  const authority = request.headers[':authority'] ?? request.headers.host;
-  if (typeof authority !== 'string' || !URL.canParse(request.url ?? '', `http://${authority}`)) {
-    return undefined;
-  }
-  return universalRequestFromNodeRequest(request, response, undefined, contextValues);
 }

@@ -4,7 +4,7 @@ import {
   IngestionService,
   RecordEventsRequestSchema,
 } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { answerOf, envelope, grpcStatusOf, openHttp2, openTcp, rawCall, startServer } from './harness.ts';
 import { startServerProcess } from './server-process-under-test.ts';
 
