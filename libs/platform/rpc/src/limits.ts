@@ -18,6 +18,8 @@ export interface RpcLimits {
   /** Calls that a connection may cancel at once, and per second after that. */
   readonly streamResetBurst: number;
   readonly streamResetRate: number;
+  /** PING and SETTINGS of one HTTP/2 connection in a second; one that sends more is closed. */
+  readonly maxControlFramesPerSecond: number;
   /** A message, compressed or not, of a method that says nothing else. */
   readonly maxMessageBytes: number;
   /** How deep messages may nest. */
@@ -62,6 +64,8 @@ export const defaultLimits: RpcLimits = {
   // Ends a rapid reset in under a second (Node's own 1,000 and 33 take 1.4 s).
   streamResetBurst: 100,
   streamResetRate: 10,
+  // Some clients measure the line by a PING for each round trip while they receive a stream.
+  maxControlFramesPerSecond: 2000,
   // No message but a batch needs more; methods with batches say so in the access policy.
   maxMessageBytes: 64 * KiB,
   // Contracts nest below ten; attributes may hold JSON.

@@ -1,5 +1,10 @@
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import {
+  constants,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type ServerHttp2Session,
+} from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from '@parley/runtime';
@@ -194,6 +199,18 @@ function createSessions(limits: RpcLimits, onRequest: OnePortOptions['onRequest'
   function watch(session: ServerHttp2Session, firstRequest: NodeJS.Timeout): void {
     let timer = firstRequest;
     let streams = 0;
+    let second = 0;
+    let controlFrames = 0;
+    // Node answers each of them; who only sends such frames would keep it busy and its connection alive.
+    const countControlFrame = (): void => {
+      const now = Math.floor(performance.now() / 1000);
+      controlFrames = now === second ? controlFrames + 1 : 1;
+      second = now;
+      if (controlFrames > limits.maxControlFramesPerSecond) {
+        session.destroy(new Error('too many PING or SETTINGS frames'), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      }
+    };
+    session.on('ping', countControlFrame).on('remoteSettings', countControlFrame);
     sessions.add(session);
     session.on('stream', (stream) => {
       streams += 1;
