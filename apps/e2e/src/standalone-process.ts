@@ -22,6 +22,8 @@ export interface StandaloneProcessOptions {
   /** Kept at the end; without one a temporary folder is used and removed. */
   readonly dataDir?: string;
   readonly args?: readonly string[];
+  /** For Node itself. */
+  readonly nodeArgs?: readonly string[];
 }
 
 const startMs = 60_000;
@@ -33,6 +35,7 @@ export async function startStandalone(options: StandaloneProcessOptions = {}): P
     name: 'standalone',
     command: [
       'node',
+      ...(options.nodeArgs ?? []),
       'apps/standalone/src/main.ts',
       ...['--port', '0', '--data-dir', dataDir, '--json'],
       ...(options.args ?? ['--no-demo']),
