@@ -7,14 +7,15 @@ import {
   writeUuid,
 } from '@parley/database';
 import { DomainError } from '@parley/errors';
+import type { LogEvent } from '@parley/event';
 import type { AppendResult, NewEvent } from './event-log.ts';
 import type { ReachFailpoint } from './failpoint.ts';
 
 export interface AppendedGroup {
   /** What became of each event, in the order given. */
   readonly results: readonly AppendResult[];
-  /** The head of each partition that has grown. */
-  readonly heads: ReadonlyMap<number, bigint>;
+  /** What is new in each partition that has grown, in the order of the offsets. */
+  readonly added: ReadonlyMap<number, readonly LogEvent[]>;
 }
 
 /** A key, and where it is or will be kept. */
@@ -91,10 +92,10 @@ export async function appendInTransaction(
       const sorted = sort(group);
       const reserved = await reserve(tx, sorted.families);
       reach('append:locked');
-      const { rows, heads } = enter(group, sorted, reserved);
+      const { rows, added } = enter(group, sorted, reserved);
       if (rows.length > 0) await copyIn(tx.client, eventsTable, rows);
       reach('append:copied');
-      return { results: await answer(tx, group, sorted.entries), heads };
+      return { results: await answer(tx, group, sorted.entries), added };
     });
     reach('append:committed');
     return appended;
@@ -171,7 +172,7 @@ function enter(
   group: readonly NewEvent[],
   { families, entries }: SortedGroup,
   reserved: readonly Reserved[],
-): { readonly rows: readonly CopyValue[][]; readonly heads: ReadonlyMap<number, bigint> } {
+): { readonly rows: readonly CopyValue[][]; readonly added: ReadonlyMap<number, readonly LogEvent[]> } {
   const newCounts = new Map<number, bigint>();
   const count = (partition: number, n: number): void => {
     newCounts.set(partition, (newCounts.get(partition) ?? 0n) + BigInt(n));
@@ -186,13 +187,21 @@ function enter(
     count(partition, -1);
   }
 
-  const heads = new Map<number, bigint>();
-  const partitions = new Map<number, { nextOffset: bigint; readonly receivedAt: Date }>();
+  const added = new Map<number, LogEvent[]>();
+  const partitions = new Map<
+    number,
+    { nextOffset: bigint; readonly receivedAt: Date; readonly events: LogEvent[] }
+  >();
   for (const { family, partition, log_offset, received_at } of reserved) {
     if (family !== null) continue;
     const newCount = newCounts.get(partition) ?? 0n;
-    partitions.set(partition, { nextOffset: log_offset - newCount + 1n, receivedAt: received_at });
-    if (newCount > 0n) heads.set(partition, log_offset);
+    const events: LogEvent[] = [];
+    partitions.set(partition, {
+      nextOffset: log_offset - newCount + 1n,
+      receivedAt: received_at,
+      events,
+    });
+    if (newCount > 0n) added.set(partition, events);
   }
 
   const rows: CopyValue[][] = [];
@@ -201,22 +210,14 @@ function enter(
     if (entry === undefined || entry.firstIndex !== index || entry.stored !== undefined) continue;
     const reservation = partitions.get(event.partition);
     if (reservation === undefined) throw new Error(`There is no partition ${event.partition}.`);
-    const { nextOffset, receivedAt } = reservation;
-    entry.offset = nextOffset;
-    reservation.nextOffset = nextOffset + 1n;
-    rows.push([
-      nextOffset,
-      event.fingerprint,
-      event.occurredAt ?? receivedAt,
-      receivedAt,
-      event.tenantId,
-      event.eventKey,
-      event.partition,
-      event.kind,
-      event.body,
-    ]);
+    const { nextOffset: offset, receivedAt, events } = reservation;
+    entry.offset = offset;
+    reservation.nextOffset = offset + 1n;
+    const { partition, tenantId, kind, eventKey, occurredAt = receivedAt, fingerprint, body } = event;
+    rows.push([offset, fingerprint, occurredAt, receivedAt, tenantId, eventKey, partition, kind, body]);
+    events.push({ offset, tenantId, kind, eventKey, occurredAt, receivedAt, body });
   }
-  return { rows, heads };
+  return { rows, added };
 }
 
 async function answer(

@@ -50,7 +50,7 @@ export class HeadAnnouncer {
 }
 
 /** Takes in what all processes announce, until closed. */
-export function listenForHeads(database: Database, watch: HeadWatch): Listener {
+export function listenForHeads(database: Database, watch: Pick<HeadWatch, 'advance' | 'reset'>): Listener {
   return database.listen(CHANNEL, {
     onPayload: (payload) => {
       const [, partition, head] = /^(\d+) (\d+)$/.exec(payload) ?? [];

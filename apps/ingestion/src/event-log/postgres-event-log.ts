@@ -8,6 +8,7 @@ import type { ReachFailpoint } from './failpoint.ts';
 import { closingError, GroupCommit, groupCommitLimits, type GroupCommitLimits } from './group-commit.ts';
 import { HeadAnnouncer, listenForHeads } from './head-announcer.ts';
 import { HeadWatch } from './head-watch.ts';
+import { RecentEvents } from './recent-events.ts';
 import { tail } from './tail.ts';
 
 /** Connections that the appending role's pool needs: one for each writer and one for announcing. */
@@ -30,7 +31,15 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
   const { append, worker, logger, reach = () => undefined, limits = groupCommitLimits } = options;
   const watch = new HeadWatch();
   const announcer = new HeadAnnouncer(append, logger);
-  const listener = listenForHeads(worker, watch);
+  const recent = new RecentEvents();
+  const listener = listenForHeads(worker, {
+    advance: (partition, head) => watch.advance(partition, head),
+    reset: () => {
+      // Another server may have taken over, with another end of the log.
+      recent.forget();
+      watch.reset();
+    },
+  });
   const closing = new AbortController();
   const beginning = new Set<Promise<void>>();
   let partitions: ReadonlyMap<number, bigint> = new Map();
@@ -56,8 +65,15 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
   };
 
   const groups = new GroupCommit(async (group) => {
-    const { results, heads } = await appendInTransaction(append, group, reach);
-    for (const [partition, head] of heads) watch.advance(partition, head);
+    const { results, added } = await appendInTransaction(append, group, reach);
+    const heads = new Map<number, bigint>();
+    for (const [partition, events] of added) {
+      const head = events.at(-1)?.offset;
+      if (head === undefined) continue;
+      recent.add(partition, events);
+      heads.set(partition, head);
+      watch.advance(partition, head);
+    }
     if (heads.size > 0) announcer.announce(heads);
     reach('append:before-answer');
     return results;
@@ -79,7 +95,7 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
     tail: async function* (tailOptions: TailOptions): AsyncGenerator<LogBatch, void, undefined> {
       const { signal } = tailOptions;
       yield* tail(
-        { database: worker, watch, logger },
+        { database: worker, watch, recent, logger },
         { ...tailOptions, signal: AbortSignal.any([signal, closing.signal]) },
       );
       // Whoever did not ask for the end must not take it for one and come back at once, again and again.

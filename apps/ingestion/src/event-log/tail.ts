@@ -3,6 +3,7 @@ import { DomainError } from '@parley/errors';
 import type { EventKindNumber, LogBatch, LogEvent, TailOptions } from '@parley/event';
 import type { Logger } from '@parley/runtime';
 import type { HeadWatch } from './head-watch.ts';
+import type { RecentEvents } from './recent-events.ts';
 
 /** Events of the log are missing. Nothing that reads them may go on as if they had never been there. */
 export class LogGap extends Error {
@@ -22,6 +23,7 @@ export interface TailDependencies {
   /** As a role that bypasses row-level security. */
   readonly database: Database;
   readonly watch: HeadWatch;
+  readonly recent: RecentEvents;
   readonly logger: Logger;
 }
 
@@ -40,16 +42,26 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
  * LogGap, logged as an error, when an event above the low-water mark is missing.
  */
 export async function* tail(
-  { database, watch, logger }: TailDependencies,
+  { database, watch, recent, logger }: TailDependencies,
   { partition, afterOffset, maxBatchSize, signal }: TailOptions,
 ): AsyncGenerator<LogBatch, void, undefined> {
-  const batchSize = BigInt(Math.min(Math.max(maxBatchSize, 1), MAX_BATCH_SIZE));
+  const batchCount = Math.min(Math.max(maxBatchSize, 1), MAX_BATCH_SIZE);
+  const batchSize = BigInt(batchCount);
   let after = afterOffset;
   // Times of receipt never go back, so earlier months need not be looked into.
   let receivedFrom = '-infinity';
   let spokeAt = performance.now();
   while (!signal.aborted) {
     const turn = watch.turn(partition);
+    const next = recent.after(partition, after, batchCount, MAX_BATCH_BYTES);
+    const newest = next?.at(-1);
+    if (next !== undefined && newest !== undefined) {
+      yield { events: next, headOffset: recent.head(partition) };
+      after = newest.offset;
+      receivedFrom = newest.receivedAt.toISOString();
+      spokeAt = performance.now();
+      continue;
+    }
     const { head, lowWater } = await readHead(database, partition);
     if (after > head) throw beyondHead(partition, after, head);
     // What retention has dropped is passed over.

@@ -157,7 +157,7 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
       { outcome: 'duplicate', offset: 1n },
       { outcome: 'duplicate', offset: 1n },
     ]);
-    expect((await read(log, 0, 2)).map(textOf)).toEqual([undefined, 'next']);
+    expect((await read(await openLog(), 0, 2)).map(textOf)).toEqual([undefined, 'next']);
   });
 
   test('a repeat is known across months: for 35 days, and since it occurred where that is said', async () => {
