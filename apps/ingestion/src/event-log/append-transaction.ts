@@ -1,10 +1,10 @@
 import {
   copyIn,
+  encodeUuidArray,
   type CopyTarget,
   type CopyValue,
   type Database,
   type Transaction,
-  writeUuid,
 } from '@parley/database';
 import { DomainError } from '@parley/errors';
 import type { LogEvent } from '@parley/event';
@@ -149,22 +149,9 @@ async function reserve(tx: Transaction, families: readonly Family[]): Promise<re
     families.map(({ earliest }) => earliest?.toISOString() ?? null),
     starts,
     ends,
-    encodeUuids(keys),
+    encodeUuidArray(keys),
   ]);
   return rows;
-}
-
-/** Postgres' OID of the type uuid. */
-const UUID_OID = 2950;
-
-/** A `uuid[]` as the server's binary protocol has it; as text, thousands of keys cost more than looking them up. */
-function encodeUuids(uuids: readonly string[]): Buffer {
-  const buffer = Buffer.allocUnsafe(20 + uuids.length * 20);
-  // One dimension, no nulls, of uuids, as many as there are, counted from 1.
-  let end = 0;
-  for (const field of [1, 0, UUID_OID, uuids.length, 1]) end = buffer.writeInt32BE(field, end);
-  for (const uuid of uuids) end = writeUuid(buffer, buffer.writeInt32BE(16, end), uuid);
-  return buffer;
 }
 
 /** Gives each entry its offset, the new ones in the order of the group, and makes the rows of the new ones. */

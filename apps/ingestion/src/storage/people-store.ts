@@ -1,3 +1,4 @@
+import { encodeTextArray, encodeUuidArray } from '@parley/database';
 import type { Transaction } from '@parley/database';
 
 /** What one event recorded of somebody. */
@@ -68,7 +69,12 @@ export async function addSeenMembers(
                ) known on true
               where known.is_known is null`,
     },
-    [partition, generation, seen.map(({ tenantId }) => tenantId), seen.map(({ memberId }) => memberId)],
+    [
+      partition,
+      generation,
+      encodeUuidArray(seen.map(({ tenantId }) => tenantId)),
+      encodeTextArray(seen.map(({ memberId }) => memberId)),
+    ],
   );
 }
 

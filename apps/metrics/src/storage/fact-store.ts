@@ -1,4 +1,4 @@
-import { copyIn } from '@parley/database';
+import { copyIn, encodeUuidArray } from '@parley/database';
 import type { CopyType, CopyValue, Transaction } from '@parley/database';
 
 /** Whose rows are read and written: one partition's, of one generation. */
@@ -79,8 +79,8 @@ export function createFactStore<Fact extends Readonly<Record<keyof Fact, CopyVal
       const { rows } = await tx.query<Fact>(findFactsSql(mapping, by), [
         partition,
         generation,
-        keys.map(({ tenantId }) => tenantId),
-        keys.map((asked) => asked.key),
+        encodeUuidArray(keys.map(({ tenantId }) => tenantId)),
+        encodeUuidArray(keys.map((asked) => asked.key)),
       ]);
       return rows;
     },

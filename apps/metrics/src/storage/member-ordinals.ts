@@ -1,3 +1,4 @@
+import { encodeTextArray, encodeUuidArray } from '@parley/database';
 import type { Transaction } from '@parley/database';
 
 /** A member of a tenant, by the id that its producer gives it. */
@@ -63,8 +64,8 @@ async function findOrdinals(
   if (members.length === 0) return [];
   const { rows } = await tx.query<{ tenant_id: string; member_id: string; ordinal: number }>(findSql, [
     partition,
-    members.map(({ tenantId }) => tenantId),
-    members.map(({ memberId }) => memberId),
+    encodeUuidArray(members.map(({ tenantId }) => tenantId)),
+    encodeTextArray(members.map(({ memberId }) => memberId)),
   ]);
   return rows.map((row) => ({ tenantId: row.tenant_id, memberId: row.member_id, ordinal: row.ordinal }));
 }
@@ -106,8 +107,8 @@ async function insertOrdinals(
 ): Promise<void> {
   await tx.query(insertSql, [
     partition,
-    given.map(({ tenantId }) => tenantId),
-    given.map(({ memberId }) => memberId),
+    encodeUuidArray(given.map(({ tenantId }) => tenantId)),
+    encodeTextArray(given.map(({ memberId }) => memberId)),
     given.map(({ ordinal }) => ordinal),
   ]);
 }

@@ -94,7 +94,7 @@ export interface ParkedEventPage {
  */
 const foldsAtOnce = Math.max(1, Math.floor(availableParallelism() / 2));
 /** The same for what is computed beside, so that it holds up no answers. */
-const foldsBeside = foldsAtOnce;
+const foldsBeside = 2 * foldsAtOnce;
 const lookMs = 1_000;
 const headsMs = 5_000;
 /** Events by which a generation may be behind in a partition when it tries to take over. */

@@ -18,6 +18,8 @@ export interface TransportOptions {
   readonly useJson?: boolean;
   /** How long a call may take, retries included, where it says nothing else; 10 s unless told, 0 for no limit. */
   readonly defaultTimeoutMs?: number;
+  /** Whether answers may come compressed; true unless told. Where the network is near, that costs more than it saves. */
+  readonly acceptCompression?: boolean;
   /** How calls are repeated; `false` for not at all. */
   readonly retry?: RetryOptions | false;
   /** PEM texts; needed where the server's certificate is not signed by a public authority, or asks for ours. */
@@ -67,7 +69,7 @@ export function createTransportTo(options: TransportOptions): ClientTransport {
     httpVersion: '2' as const,
     sessionManager,
     useBinaryFormat: options.useJson !== true,
-    acceptCompression: [gzip],
+    acceptCompression: options.acceptCompression === false ? [] : [gzip],
     interceptors: [
       ...(options.interceptors ?? []),
       identify,

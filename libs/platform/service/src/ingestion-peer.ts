@@ -34,7 +34,13 @@ export function openIngestionPeer({ url, serviceSecret, service, now }: Ingestio
   const credential = serviceCredential(serviceSecret, service);
   // Tails are long and many; look-ups shall not wait behind them.
   const calls = createTransportTo({ baseUrl: url, credential, defaultTimeoutMs: 5_000 });
-  const tails = createTransportTo({ baseUrl: url, credential, defaultTimeoutMs: 0 });
+  // Uncompressed: services stand beside each other, and compressing every event for each of them costs more than its fold.
+  const tails = createTransportTo({
+    baseUrl: url,
+    credential,
+    defaultTimeoutMs: 0,
+    acceptCompression: false,
+  });
   const resolver = cacheResolver(createRemoteResolver(createClient(AccessService, calls)), { now });
   return {
     resolver: acceptServices(serviceSecret, resolver),
