@@ -2,6 +2,7 @@ import { measureAppend } from './append.ts';
 import { measureBatches } from './batches.ts';
 import type { Bench } from './deployment.ts';
 import type { Measurement } from './measurement.ts';
+import { measureAgainstInsertMany } from './insert-many.ts';
 import { measureProjections } from './projections.ts';
 import { measureQueries } from './queries.ts';
 import { measureSingles } from './singles.ts';
@@ -11,6 +12,7 @@ export const benchmarks: Readonly<Record<string, (bench: Bench) => Promise<Measu
   'ingest.append': measureAppend,
   'ingest.batch': measureBatches,
   'ingest.single': measureSingles,
+  'ingest.vs_insert_many': measureAgainstInsertMany,
   projection: measureProjections,
   'query.kpi30d': measureQueries,
 };

@@ -12,10 +12,10 @@ import { generateTraffic } from './traffic.ts';
 import { callConcurrently, openWireClient, type CallTimes, type WireClient } from './wire-client.ts';
 
 const recordInteraction = `${IngestionService.typeName}/${IngestionService.method.recordInteraction.name}`;
-const concurrency = 64;
+const concurrencies = [64, 256];
 
 /**
- * `ingest.single.c64`: 64 single durable calls at a time, with all that ingestion does, against a bare echo of the same
+ * `ingest.single.cN`: N single durable calls at a time, with all that ingestion does, against a bare echo of the same
  * messages on the same server library.
  */
 export async function measureSingles(bench: Bench): Promise<Measurement[]> {
@@ -52,7 +52,7 @@ export async function measureSingles(bench: Bench): Promise<Measurement[]> {
           bytes: Buffer.from(toBinary(RecordInteractionRequestSchema, message)),
         }));
     };
-    const send = (client: WireClient): Promise<CallTimes> =>
+    const send = (client: WireClient, concurrency: number): Promise<CallTimes> =>
       callConcurrently(
         concurrency,
         requests().map(
@@ -62,45 +62,49 @@ export async function measureSingles(bench: Bench): Promise<Measurement[]> {
         ),
       );
 
-    bench.say(`ingest.single.c${concurrency}: warming up`);
-    await send(theirs);
-    await send(ours);
+    bench.say('ingest.single: warming up');
+    await send(theirs, 64);
+    await send(ours, 64);
     await deployment.caughtUp();
     await deployment.admin.query('analyze');
 
-    const pairs: Pair[] = [];
-    const acks: number[] = [];
-    const echoes: number[] = [];
-    const cpus: Record<string, number>[] = [];
-    for (let run = 1; run <= runs; run += 1) {
-      bench.say(`ingest.single.c${concurrency}: run ${run} of ${runs}`);
-      const before = await send(theirs);
-      const cpu = startCpuMeter(deployment);
-      const durable = await send(ours);
-      cpus.push(cpu(calls));
-      await deployment.caughtUp();
-      const after = await send(theirs);
-      pairs.push({
-        ours: calls / durable.seconds,
-        limitBefore: calls / before.seconds,
-        limitAfter: calls / after.seconds,
-      });
-      acks.push(...durable.latenciesMs);
-      echoes.push(...before.latenciesMs, ...after.latenciesMs);
+    const measurements: Measurement[] = [];
+    for (const concurrency of concurrencies) {
+      const pairs: Pair[] = [];
+      const acks: number[] = [];
+      const echoes: number[] = [];
+      const cpus: Record<string, number>[] = [];
+      for (let run = 1; run <= runs; run += 1) {
+        bench.say(`ingest.single.c${concurrency}: run ${run} of ${runs}`);
+        const before = await send(theirs, concurrency);
+        const cpu = startCpuMeter(deployment);
+        const durable = await send(ours, concurrency);
+        cpus.push(cpu(calls));
+        await deployment.caughtUp();
+        const after = await send(theirs, concurrency);
+        pairs.push({
+          ours: calls / durable.seconds,
+          limitBefore: calls / before.seconds,
+          limitAfter: calls / after.seconds,
+        });
+        acks.push(...durable.latenciesMs);
+        echoes.push(...before.latenciesMs, ...after.latenciesMs);
+      }
+      measurements.push(
+        summarize(
+          {
+            name: `ingest.single.c${concurrency}`,
+            unit: 'calls/s',
+            better: 'more',
+            limit_name: 'echo, same server library',
+            cpu_us: medians(cpus),
+            details: { ...latencyDetails('ack', acks), ...latencyDetails('echo', echoes) },
+          },
+          pairs,
+        ),
+      );
     }
-    return [
-      summarize(
-        {
-          name: `ingest.single.c${concurrency}`,
-          unit: 'calls/s',
-          better: 'more',
-          limit_name: 'echo, same server library',
-          cpu_us: medians(cpus),
-          details: { ...latencyDetails('ack', acks), ...latencyDetails('echo', echoes) },
-        },
-        pairs,
-      ),
-    ];
+    return measurements;
   } finally {
     ours.close();
     theirs.close();
