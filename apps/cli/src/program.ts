@@ -32,6 +32,24 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await importCommand(session, file, options));
     });
 
+  program
+    .command('export')
+    .description('write interactions, conversions or ratings as a file that `parley import` reads')
+    .requiredOption('--kind <kind>', 'interactions, conversions or feedback')
+    .option('--format <format>', 'csv or jsonl', 'jsonl')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--bot <id>', 'only this bot')
+    .option('--group <id>', 'only this group')
+    .option('--member <id>', 'only this member')
+    .option('--from <time>', 'an instant, or a date: the start of that day')
+    .option('--to <time>', 'the end, not included')
+    .option('--time-zone <zone>', 'the IANA zone in which days begin (default the tenant’s)')
+    .option('--output <file>', 'the file (default standard output); gzipped when its name ends in .gz')
+    .action(async (options) => {
+      const { exportCommand } = await import('./commands/export.ts');
+      ended(await exportCommand(session, options));
+    });
+
   inWindow(program.command('kpis').description('print the KPIs of the guide’s three dashboards')).action(
     async (options) => {
       const { kpisCommand } = await import('./commands/kpis.ts');

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampFromDate, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { parseInstantOrDate, parseTimeZone, utc, type TimeZone } from '@parley/calendar';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { KpiWindowSchema, type KpiWindow } from '@parley/contracts/parley/metrics/v1/kpi';
@@ -33,12 +33,7 @@ export async function windowOf(
     if (to !== undefined) throw new UsageError('--to needs --from.');
     return create(KpiWindowSchema, { timeZone });
   }
-  const zone =
-    timeZone !== ''
-      ? parseTimeZone(timeZone, '--time-zone')
-      : needsZone(from) || needsZone(to)
-        ? await tenantZone(session, tenantName)
-        : utc;
+  const zone = await zoneOf(session, tenantName, options);
   return create(KpiWindowSchema, {
     window: {
       case: 'range',
@@ -49,6 +44,29 @@ export async function windowOf(
     },
     timeZone,
   });
+}
+
+/** From when on and until when, each only where it is given; a date is read as `windowOf` reads it. */
+export async function boundsOf(
+  session: Session,
+  tenantName: string | undefined,
+  options: Pick<WindowOptions, 'from' | 'to' | 'timeZone'>,
+): Promise<{ readonly windowStart?: Timestamp; readonly windowEnd?: Timestamp }> {
+  const { from, to } = options;
+  const zone = await zoneOf(session, tenantName, options);
+  return {
+    ...(from !== undefined && { windowStart: timestampFromDate(parseInstantOrDate(from, zone, '--from')) }),
+    ...(to !== undefined && { windowEnd: timestampFromDate(parseInstantOrDate(to, zone, '--to')) }),
+  };
+}
+
+async function zoneOf(
+  session: Session,
+  tenantName: string | undefined,
+  { from, to, timeZone = '' }: WindowOptions,
+): Promise<TimeZone> {
+  if (timeZone !== '') return parseTimeZone(timeZone, '--time-zone');
+  return needsZone(from) || needsZone(to) ? tenantZone(session, tenantName) : utc;
 }
 
 function needsZone(text: string | undefined): boolean {

@@ -26,6 +26,7 @@ import { readModelName, readModelProjection } from './read-model/read-model-proj
 import { ingestionAccess } from './rpc/access-policy.ts';
 import { createAccessRoutes } from './rpc/access-routes.ts';
 import { createEventCheck } from './rpc/check-event.ts';
+import { createExporting } from './rpc/collection-routes.ts';
 import { createEventLogRoutes } from './rpc/event-log-routes.ts';
 import { createQuarantineRoutes } from './rpc/quarantine-routes.ts';
 import { createReading } from './rpc/reading-routes.ts';
@@ -55,7 +56,7 @@ export interface RunningIngestion extends Service {
 
 const closeMs = 20_000;
 /** In the contract, not served yet. */
-const toCome = [PrivacyService, ErasureService, LanguageService, CollectionService];
+const toCome = [PrivacyService, ErasureService, LanguageService];
 
 /**
  * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
@@ -134,7 +135,8 @@ export async function createIngestionService(
         )
         .service(QuarantineService, createQuarantineRoutes(recording))
         .service(AccessService, createAccessRoutes(noted))
-        .service(EventLogService, createEventLogRoutes(log));
+        .service(EventLogService, createEventLogRoutes(log))
+        .service(CollectionService, createExporting({ reader, positions }));
       for (const service of toCome) addUnimplementedRoutes(router, service);
     },
     binaryRoutes: createRawRecording(recording),

@@ -3,6 +3,7 @@ import type { Client } from '@connectrpc/connect';
 import type { DescService } from '@bufbuild/protobuf';
 import { serviceCredential } from '@parley/access';
 import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
@@ -43,6 +44,7 @@ export interface Clients {
   readonly quarantine: Client<typeof QuarantineService>;
   readonly privacy: Client<typeof PrivacyService>;
   readonly access: Client<typeof AccessService>;
+  readonly collection: Client<typeof CollectionService>;
   readonly log: Client<typeof EventLogService>;
 }
 
@@ -133,6 +135,7 @@ export async function startService(
       quarantine: client(QuarantineService),
       privacy: client(PrivacyService),
       access: client(AccessService),
+      collection: client(CollectionService),
       log: client(EventLogService),
     };
   };

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import type { PositionSealer, Tenant } from '@parley/access';
+import type { PositionSealer } from '@parley/access';
 import { InteractionSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import { InteractionRecordSchema } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import type {
@@ -16,6 +16,7 @@ import { tenantOf } from '@parley/rpc';
 import { parseSentiment } from '../event-content/enum-names.ts';
 import { findInteraction, listInteractions } from '../storage/interactions.sql.ts';
 import type { InteractionRow } from '../storage/interactions.sql.ts';
+import { openPosition } from './open-position.ts';
 import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 
 export interface ReadingDependencies {
@@ -28,22 +29,6 @@ export function createReading({
   reader,
   positions,
 }: ReadingDependencies): Pick<ServiceImpl<typeof IngestionService>, 'getInteraction' | 'listInteractions'> {
-  /** @throws DomainError `invalid-argument` for a position of another tenant's partition. */
-  function openPosition({ partition }: Tenant, sealed: string): bigint | undefined {
-    if (sealed === '') return undefined;
-    const position = positions.open(sealed, 'min_position');
-    if (position.partition !== partition) {
-      throw invalidArgument([
-        {
-          field: 'min_position',
-          description: 'must be a position of this tenant',
-          reason: 'INVALID_POSITION',
-        },
-      ]);
-    }
-    return position.offset;
-  }
-
   return {
     async getInteraction({ interactionId, minPosition }, context) {
       const tenant = tenantOf(context);
@@ -51,7 +36,7 @@ export function createReading({
       const request = {
         tenantId,
         partition,
-        minPosition: openPosition(tenant, minPosition),
+        minPosition: openPosition(positions, tenant, minPosition),
         signal: context.signal,
       };
       const row = await reader.read(request, ({ tx, generation }) =>
@@ -81,7 +66,7 @@ export function createReading({
       const request = {
         tenantId,
         partition,
-        minPosition: openPosition(tenant, message.minPosition),
+        minPosition: openPosition(positions, tenant, message.minPosition),
         signal: context.signal,
       };
       const rows = await reader.read(request, ({ tx, generation }) =>

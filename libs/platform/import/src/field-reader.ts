@@ -57,6 +57,14 @@ export class FieldReader {
     throw broken(name, 'must be a list of texts');
   }
 
+  /** An object; what is none is left to `rest`. */
+  object(name: string): JsonObject | undefined {
+    const value = this.#fields[name];
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    this.#read.add(name);
+    return value;
+  }
+
   /** An RFC 3339 instant; without zone it is UTC, as the guide's `utcnow()` writes it. */
   instant(name: string): Date | undefined {
     const value = this.#take(name);

@@ -53,7 +53,8 @@ export type LineType = (typeof lineTypes)[number];
 
 /**
  * Reads one line of JSON in the guide's field names. The keys of the guide's `track_conversion` (`trigger`, `journey` …)
- * are taken as well as those of its model. What has no field of its own is kept as an attribute. An event without an id
+ * are taken as well as those of its model. What has no field of its own is kept as an attribute, beside what the object
+ * `attributes` holds, which is how Parley's own exports write them. An event without an id
  * gets one made from the line's text, so that sending the line again is a repeat. A time without zone is UTC.
  *
  * @throws DomainError `invalid-argument`, naming the field at fault, for a line that is no such event.
@@ -69,7 +70,8 @@ export function parseLine(text: string, options: ParseLineOptions): ParsedLine {
   const occurredAt = fields.instant('timestamp') ?? fields.instant('occurred_at');
   const sentAt = fields.instant('sent_at');
   const payload = readPayload(type, fields, id, options.defaultCurrency);
-  const attributes = fields.rest();
+  const given = fields.object('attributes');
+  const attributes = { ...fields.rest(), ...given };
   if (Object.keys(attributes).length > 0) payload.value.attributes = attributes;
   const event = create(EventSchema, {
     // A completion's id is its interaction's.

@@ -22,6 +22,8 @@ export interface ReadRequest {
   readonly partition: number;
   /** Events up to this offset must be in the answer. */
   readonly minPosition?: bigint | undefined;
+  /** The answer is given away piece by piece: it is never begun again, and may wait for its reader for 90 s. */
+  readonly isStreamed?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -48,6 +50,8 @@ const pollMs = 25;
 /** This process moves it and says so; the poll is a net. */
 const pollHereMs = 500;
 const retryAfterMs = 1_000;
+/** Longer than the edge waits for the reader of a stream. */
+const streamIdleMs = 90_000;
 
 interface CheckpointRow {
   readonly generation: number;
@@ -86,7 +90,7 @@ export function createProjectionReader({
   };
 
   return {
-    async read({ tenantId, partition, minPosition = 0n, signal }, answer) {
+    async read({ tenantId, partition, minPosition = 0n, isStreamed = false, signal }, answer) {
       await waitUntilAt(partition, minPosition, signal);
       return db.withTenant(
         tenantId,
@@ -114,7 +118,11 @@ export function createProjectionReader({
           const lagMs = progress.lagMs({ projection, partition, position, completeTo, isStopped });
           return answer({ tx, generation: row.generation, watermark: { position, completeTo, lagMs } });
         },
-        { isolation: 'repeatable read', readOnly: true },
+        {
+          isolation: 'repeatable read',
+          readOnly: true,
+          ...(isStreamed && { attempts: 1, idleMs: streamIdleMs }),
+        },
       );
     },
   };

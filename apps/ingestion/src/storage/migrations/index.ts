@@ -8,6 +8,7 @@ import { createReadModel } from './0006-create-read-model.ts';
 import { createViews } from './0007-create-views.ts';
 import { slimReadModel } from './0008-slim-read-model.ts';
 import { reserveOffsetsByFamily } from './0009-reserve-offsets-by-family.ts';
+import { indexRecordsByTime } from './0010-index-records-by-time.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -20,4 +21,5 @@ export const migrations: readonly NamedMigration[] = [
   createViews,
   slimReadModel,
   reserveOffsetsByFamily,
+  indexRecordsByTime,
 ];

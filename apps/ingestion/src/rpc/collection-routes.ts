@@ -1,0 +1,116 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import type { ServiceImpl } from '@connectrpc/connect';
+import type { PositionSealer } from '@parley/access';
+import {
+  FileFormat,
+  RecordKind as RecordKindMessage,
+} from '@parley/contracts/parley/ingestion/v1/collection_service';
+import type { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
+import { DomainError, invalidArgument } from '@parley/errors';
+import type { ProjectionReader } from '@parley/projection';
+import { tenantOf } from '@parley/rpc';
+import { readRecords } from '../storage/records.sql.ts';
+import type { RecordKind } from '../storage/records.sql.ts';
+import { handOver } from './hand-over.ts';
+import { openPosition } from './open-position.ts';
+import { createRecordFile } from './record-file.ts';
+import type { RecordFileFormat } from './record-file.ts';
+
+export interface CollectionDependencies {
+  readonly reader: ProjectionReader;
+  readonly positions: PositionSealer;
+}
+
+/** Each export holds a connection while it lasts; the other tenants' reads need the rest of them. */
+const maxExports = 4;
+/** A chunk is sent when it has so many characters; it ends with a whole line, so one long line makes it longer. */
+const chunkLength = 64 * 1024;
+const retryAfterMs = 5_000;
+
+const kinds: ReadonlyMap<RecordKindMessage, RecordKind> = new Map([
+  [RecordKindMessage.INTERACTIONS, 'interactions'],
+  [RecordKindMessage.CONVERSIONS, 'conversions'],
+  [RecordKindMessage.FEEDBACK, 'feedback'],
+]);
+const formats: ReadonlyMap<FileFormat, RecordFileFormat> = new Map([
+  [FileFormat.JSONL, 'jsonl'],
+  [FileFormat.CSV, 'csv'],
+]);
+
+/** The calls by which a tenant takes its events away as files. */
+export function createExporting({
+  reader,
+  positions,
+}: CollectionDependencies): Pick<ServiceImpl<typeof CollectionService>, 'exportRecords'> {
+  let running = 0;
+
+  return {
+    async *exportRecords(request, context) {
+      const tenant = tenantOf(context);
+      const { tenantId, partition } = tenant;
+      const kind = found(kinds.get(request.kind), 'kind');
+      const file = createRecordFile(kind, found(formats.get(request.format), 'format'));
+      const filter = {
+        botId: request.botId || undefined,
+        groupId: request.groupId || undefined,
+        memberId: request.memberId || undefined,
+        ...windowOf(request),
+      };
+      const minPosition = openPosition(positions, tenant, request.minPosition);
+      if (running >= maxExports) {
+        throw new DomainError(`${maxExports} exports are running already; try again when one has ended.`, {
+          kind: 'resource-exhausted',
+          reason: 'TOO_MANY_EXPORTS',
+          retryAfterMs,
+        });
+      }
+      running += 1;
+      try {
+        const chunks = handOver<string>(
+          (emit) =>
+            reader.read(
+              { tenantId, partition, minPosition, isStreamed: true, signal: context.signal },
+              async ({ tx, generation }) => {
+                let chunk = file.head;
+                for await (const rows of readRecords(tx, { partition, generation, tenantId }, kind, filter)) {
+                  for (const row of rows) {
+                    chunk += file.lines([row]);
+                    if (chunk.length < chunkLength) continue;
+                    await emit(chunk);
+                    chunk = '';
+                  }
+                }
+                if (chunk !== '') await emit(chunk);
+              },
+            ),
+          context.signal,
+        );
+        const encoder = new TextEncoder();
+        for await (const chunk of chunks) yield { lines: encoder.encode(chunk) };
+      } finally {
+        running -= 1;
+      }
+    },
+  };
+}
+
+function windowOf(request: {
+  readonly windowStart?: Parameters<typeof timestampDate>[0] | undefined;
+  readonly windowEnd?: Parameters<typeof timestampDate>[0] | undefined;
+}) {
+  const windowStart = request.windowStart && timestampDate(request.windowStart);
+  const windowEnd = request.windowEnd && timestampDate(request.windowEnd);
+  if (windowStart !== undefined && windowEnd !== undefined && windowStart > windowEnd) {
+    throw invalidArgument([
+      { field: 'window_end', description: 'must not be before window_start', reason: 'WINDOW_REVERSED' },
+    ]);
+  }
+  return { windowStart, windowEnd };
+}
+
+/** Validation lets in what the maps hold. */
+function found<Value>(value: Value | undefined, field: string): Value {
+  if (value === undefined)
+    throw invalidArgument([{ field, description: 'must be one of those that are known' }]);
+  return value;
+}
