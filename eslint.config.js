@@ -26,6 +26,7 @@ const boundaries = [
     sourceTag: 'type:platform',
     onlyDependOnLibsWithTags: ['type:platform', 'type:contracts', 'domain:shared'],
   },
+  { sourceTag: 'type:client', onlyDependOnLibsWithTags: ['type:contracts', 'domain:shared'] },
   { sourceTag: 'type:service', onlyDependOnLibsWithTags: ['type:domain', 'type:platform', 'type:contracts'] },
   { sourceTag: 'type:composition', notDependOnLibsWithTags: ['type:cli', 'type:e2e', 'type:tool'] },
   { sourceTag: 'type:cli', onlyDependOnLibsWithTags: ['type:contracts', 'type:platform', 'type:domain'] },
