@@ -68,6 +68,8 @@ export interface TestService {
   tenant(name?: string): Promise<TestTenant>;
   /** Clients by a new key of these scopes. */
   keyed(tenant: TestTenant, scopes: readonly Scope[]): Promise<Clients>;
+  /** The log itself, for what Parley alone writes. */
+  readonly eventLog: Awaited<ReturnType<typeof createIngestionService>>['log'];
   /** What is verified of the read model: differences; and how far it is. */
   readonly projections: Awaited<ReturnType<typeof createIngestionService>>['projections'];
   /** Stops the server, then the service. */
@@ -156,6 +158,7 @@ export async function startService(
       const { key } = await clients.tenants.createApiKey({ scopes: [...scopes] });
       return as(key);
     },
+    eventLog: ingestion.log,
     projections,
     close,
   };

@@ -53,6 +53,7 @@ const dialogue = fc.record({
   response,
   isReported: fc.boolean(),
   completion: fc.option(response),
+  reading: fc.option(fc.record({ intent: fc.constantFrom(...intents), sentiment: sentimentNumber })),
   enrichment: fc.option(fc.record({ intent: fc.constantFrom(...intents), sentiment: sentimentNumber })),
   conversions: fc.array(
     fc.record({
@@ -104,6 +105,7 @@ function eventsOf({ dialogues, members, users: records }: World, tenantId: strin
                   memberId: d.member,
                   intent: d.intent,
                   sentiment: d.sentiment,
+                  ...(d.reading === null ? {} : { understanding: d.reading }),
                   ...answer(d.response),
                 },
               },
@@ -182,8 +184,8 @@ function guideTables(
     botInteractions: reported.map((d) => ({
       tenant_id,
       created_at,
-      intent: d.intent || d.enrichment?.intent || null,
-      sentiment: sentiments[d.sentiment || d.enrichment?.sentiment || 0] ?? null,
+      intent: d.intent || d.enrichment?.intent || d.reading?.intent || null,
+      sentiment: sentiments[d.sentiment || d.enrichment?.sentiment || d.reading?.sentiment || 0] ?? null,
       response_text: d.completion?.text || d.response.text || null,
       response_time_ms: d.completion?.ms ?? d.response.ms,
     })),

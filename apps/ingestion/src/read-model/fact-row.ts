@@ -3,6 +3,7 @@ import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Money } from '@parley/contracts/parley/type/v1/money';
 import type { CopyValue } from '@parley/database';
 import { eventKeyOf, minorUnitDigits } from '@parley/event';
+import { toReading } from '../event-content/reading.ts';
 import { scaleOf } from '../event-content/feedback-scale.ts';
 import {
   aggregationPeriodName,
@@ -22,6 +23,8 @@ export function factRowOf({
   switch (payload.case) {
     case 'interaction': {
       const it = payload.value;
+      const reading = toReading(it.understanding);
+      const sentiment = sentimentName(it.sentiment);
       return {
         kind: 'interaction',
         values: [
@@ -32,13 +35,16 @@ export function factRowOf({
           text(it.conversationId),
           text(it.channel),
           text(it.messageText),
-          text(it.intent),
-          it.intentScore ?? null,
-          sentimentName(it.sentiment) ?? null,
+          it.intent || (reading?.intent ?? null),
+          it.intentScore ?? (it.intent === '' ? reading?.intent_confidence : undefined) ?? null,
+          sentiment ?? reading?.sentiment ?? null,
           text(it.responseText),
           milliseconds(it.responseTimeMs),
           text(it.errorCode),
           json(it.attributes),
+          it.intent !== '',
+          sentiment !== undefined,
+          reading === undefined ? null : JSON.stringify(reading),
         ],
       };
     }

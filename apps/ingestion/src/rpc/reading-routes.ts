@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { PositionSealer } from '@parley/access';
-import { InteractionSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { InteractionSchema, UnderstandingSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import { InteractionRecordSchema } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import type {
   IngestionService,
@@ -13,6 +13,7 @@ import { DomainError, invalidArgument } from '@parley/errors';
 import { eventKeyOf } from '@parley/event';
 import type { ProjectionReader } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
+import { fromReading } from '../event-content/reading.ts';
 import { parseSentiment } from '../event-content/enum-names.ts';
 import { findInteraction, listInteractions } from '../storage/interactions.sql.ts';
 import type { InteractionRow } from '../storage/interactions.sql.ts';
@@ -123,6 +124,8 @@ function toRecord(row: InteractionRow): InteractionRecord {
       responseTimeMs: row.response_time_ms === null ? undefined : BigInt(row.response_time_ms),
       errorCode: row.error_code ?? '',
       attributes: row.attributes ?? undefined,
+      understanding:
+        row.understanding === null ? undefined : create(UnderstandingSchema, fromReading(row.understanding)),
     }),
     completedAt: row.completed_at === null ? undefined : timestampFromDate(row.completed_at),
     monetizationEvent: row.monetization_event,

@@ -45,6 +45,9 @@ export const factTables = {
       ['response_time_ms', 'int4'],
       ['error_code', 'text'],
       attributes,
+      ['intent_given', 'bool'],
+      ['sentiment_given', 'bool'],
+      ['understanding', 'jsonb'],
     ],
   },
   completion: {

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Transaction } from '@parley/database';
+import type { Reading } from '../event-content/reading.ts';
 
 /** Whose rows, and which set of them. */
 export interface InteractionScope {
@@ -44,6 +45,8 @@ export interface InteractionRow {
   readonly response_time_ms: number | null;
   readonly error_code: string | null;
   readonly attributes: JsonObject | null;
+  /** What a model read of it. */
+  readonly understanding: Reading | null;
   readonly completed_at: Date | null;
   readonly monetization_event: boolean;
 }
@@ -55,7 +58,7 @@ const withOutcome = `
          coalesce(c.response_text, i.response_text) as response_text,
          coalesce(c.response_time_ms, i.response_time_ms) as response_time_ms,
          coalesce(c.error_code, i.error_code) as error_code,
-         i.attributes, c.received_at as completed_at,
+         i.attributes, i.understanding, c.received_at as completed_at,
          exists (select from conversion_rows v
                   where v.partition = $1 and v.generation = $2 and v.tenant_id = $3
                     and v.interaction_key = i.event_key and v.value_minor_units > 0) as monetization_event

@@ -29,6 +29,9 @@ export interface InteractionEvent extends Told, Response {
   readonly channel: string;
   readonly intent: string;
   readonly sentiment: Sentiment;
+  /** What Parley's model read when the interaction came; counts where the producer said nothing. */
+  readonly readIntent: string;
+  readonly readSentiment: Sentiment;
 }
 export interface CompletionEvent extends Told, Response {
   readonly kind: 'completion';
@@ -118,7 +121,8 @@ const counts: ReadonlySet<number> = new Set([
 function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefined {
   switch (payload.case) {
     case 'interaction': {
-      const { botId, groupId, memberId, conversationId, channel, intent, sentiment } = payload.value;
+      const { botId, groupId, memberId, conversationId, channel, intent, sentiment, understanding } =
+        payload.value;
       return {
         ...told,
         ...parseResponse(payload.value),
@@ -130,6 +134,8 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
         channel,
         intent,
         sentiment: parseNumber(sentiment, sentiments),
+        readIntent: understanding?.intent ?? '',
+        readSentiment: parseNumber(understanding?.sentiment ?? 0, sentiments),
       };
     }
     case 'completion':

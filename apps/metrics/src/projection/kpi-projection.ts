@@ -21,7 +21,7 @@ const feedback = createFactStore(feedbackMapping);
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 1,
+  version: 2,
   tables: [
     { name: 'interaction_facts' },
     { name: 'conversion_facts' },

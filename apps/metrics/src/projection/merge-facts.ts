@@ -25,8 +25,9 @@ export function withInteraction(
     conversationId: event.conversationId,
     channel: event.channel,
     memberOrdinal,
-    intent: event.intent === '' ? before.intent : event.intent,
-    sentiment: event.sentiment === 0 ? before.sentiment : event.sentiment,
+    // The producer's own, else an enrichment that came before, else what was read on the way in.
+    intent: event.intent || before.intent || event.readIntent,
+    sentiment: event.sentiment || before.sentiment || event.readSentiment,
     intentGiven: event.intent !== '',
     sentimentGiven: event.sentiment !== 0,
     hasResponse: before.hasResponse || event.hasResponse,

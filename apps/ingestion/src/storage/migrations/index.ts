@@ -9,6 +9,7 @@ import { createViews } from './0007-create-views.ts';
 import { slimReadModel } from './0008-slim-read-model.ts';
 import { reserveOffsetsByFamily } from './0009-reserve-offsets-by-family.ts';
 import { indexRecordsByTime } from './0010-index-records-by-time.ts';
+import { keepUnderstandings } from './0011-keep-understandings.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -22,4 +23,5 @@ export const migrations: readonly NamedMigration[] = [
   slimReadModel,
   reserveOffsetsByFamily,
   indexRecordsByTime,
+  keepUnderstandings,
 ];
