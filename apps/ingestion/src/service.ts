@@ -32,12 +32,15 @@ import { createQuarantineRoutes } from './rpc/quarantine-routes.ts';
 import { createReading } from './rpc/reading-routes.ts';
 import { createRawRecording, createRecording } from './rpc/recording-routes.ts';
 import { createTenantRoutes } from './rpc/tenant-routes.ts';
+import { createTextReadAudit } from './rpc/text-read-audit.ts';
+import { createTextReadListing } from './rpc/text-read-routes.ts';
 import { addUnimplementedRoutes } from './rpc/unimplemented-routes.ts';
 import { createKeyDirectory } from './storage/key-directory.ts';
 import { createKeyUses } from './storage/key-uses.ts';
 import { openDatabases } from './storage/open-databases.ts';
 import { createQuarantineStore } from './storage/quarantine-store.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
+import { createTextReadStore } from './storage/text-read-store.ts';
 import { createUuidV7 } from './uuid-v7.ts';
 
 export interface IngestionDependencies extends ServiceDependencies {
@@ -57,6 +60,8 @@ export interface RunningIngestion extends Service {
 const closeMs = 20_000;
 /** In the contract, not served yet. */
 const toCome = [PrivacyService, ErasureService, LanguageService];
+/** But for these. */
+const served = [PrivacyService.method.listTextReads];
 
 /**
  * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
@@ -115,6 +120,8 @@ export async function createIngestionService(
     progress: projections.progress,
   });
   const tenants = createTenantStore({ app, worker });
+  const textReads = createTextReadStore({ app, worker });
+  const audit = createTextReadAudit({ textReads, now, newId });
 
   const services = [IngestionService, TenantService, QuarantineService, AccessService, EventLogService];
   const announcement = announceHealth({
@@ -128,16 +135,20 @@ export async function createIngestionService(
   return {
     routes(router) {
       router
-        .service(IngestionService, { ...createRecording(recording), ...createReading({ reader, positions }) })
+        .service(IngestionService, {
+          ...createRecording(recording),
+          ...createReading({ reader, positions, audit }),
+        })
         .service(
           TenantService,
           createTenantRoutes({ tenants, now, random, newId, forgetCallers: () => remembered.forget() }),
         )
-        .service(QuarantineService, createQuarantineRoutes(recording))
+        .service(QuarantineService, createQuarantineRoutes({ ...recording, audit }))
         .service(AccessService, createAccessRoutes(noted))
         .service(EventLogService, createEventLogRoutes(log))
-        .service(CollectionService, createExporting({ reader, positions }));
-      for (const service of toCome) addUnimplementedRoutes(router, service);
+        .service(CollectionService, createExporting({ reader, positions, audit }))
+        .rpc(PrivacyService.method.listTextReads, createTextReadListing(textReads));
+      for (const service of toCome) addUnimplementedRoutes(router, service, served);
     },
     binaryRoutes: createRawRecording(recording),
     access: ingestionAccess,

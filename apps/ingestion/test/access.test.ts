@@ -166,8 +166,11 @@ test.each(methods)('$name is for those alone whom its contract names', async ({ 
 
 test('what waits for a later release says so', async () => {
   const { rotateApiKey } = TenantService.method;
-  const whole = [PrivacyService, LanguageService];
-  for (const method of [rotateApiKey, ...whole.flatMap(({ methods }) => methods)]) {
+  const served: readonly DescMethod[] = [PrivacyService.method.listTextReads];
+  const rest = [PrivacyService, LanguageService]
+    .flatMap(({ methods }) => methods)
+    .filter((method) => !served.includes(method));
+  for (const method of [rotateApiKey, ...rest]) {
     expect(await call(method, bearer(own.key)), method.name).toMatch(/^(unimplemented|invalid_argument)$/);
   }
 });

@@ -9,16 +9,18 @@ import type { CollectionService } from '@parley/contracts/parley/ingestion/v1/co
 import { DomainError, invalidArgument } from '@parley/errors';
 import type { ProjectionReader } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
-import { readRecords } from '../storage/records.sql.ts';
+import { holdsText, readRecords } from '../storage/records.sql.ts';
 import type { RecordKind } from '../storage/records.sql.ts';
 import { handOver } from './hand-over.ts';
 import { openPosition } from './open-position.ts';
 import { createRecordFile } from './record-file.ts';
 import type { RecordFileFormat } from './record-file.ts';
+import type { AuditTextReads } from './text-read-audit.ts';
 
 export interface CollectionDependencies {
   readonly reader: ProjectionReader;
   readonly positions: PositionSealer;
+  readonly audit: AuditTextReads;
 }
 
 /** Each export holds a connection while it lasts; the other tenants' reads need the rest of them. */
@@ -41,6 +43,7 @@ const formats: ReadonlyMap<FileFormat, RecordFileFormat> = new Map([
 export function createExporting({
   reader,
   positions,
+  audit,
 }: CollectionDependencies): Pick<ServiceImpl<typeof CollectionService>, 'exportRecords'> {
   let running = 0;
 
@@ -64,6 +67,14 @@ export function createExporting({
           retryAfterMs,
         });
       }
+      const given = audit(context, {
+        kind,
+        bot_id: filter.botId,
+        group_id: filter.groupId,
+        member_id: filter.memberId,
+        window_start: filter.windowStart?.toISOString(),
+        window_end: filter.windowEnd?.toISOString(),
+      });
       running += 1;
       try {
         const chunks = handOver<string>(
@@ -72,15 +83,21 @@ export function createExporting({
               { tenantId, partition, minPosition, isStreamed: true, signal: context.signal },
               async ({ tx, generation }) => {
                 let chunk = file.head;
+                let textCount = 0;
+                const hand = async (): Promise<void> => {
+                  await given.gives(textCount);
+                  await emit(chunk);
+                  chunk = '';
+                  textCount = 0;
+                };
                 for await (const rows of readRecords(tx, { partition, generation, tenantId }, kind, filter)) {
                   for (const row of rows) {
                     chunk += file.lines([row]);
-                    if (chunk.length < chunkLength) continue;
-                    await emit(chunk);
-                    chunk = '';
+                    if (holdsText(kind, row)) textCount += 1;
+                    if (chunk.length >= chunkLength) await hand();
                   }
                 }
-                if (chunk !== '') await emit(chunk);
+                if (chunk !== '') await hand();
               },
             ),
           context.signal,

@@ -14,12 +14,13 @@ import { replayQuarantinedEvent } from '../use-cases/replay-quarantined-event.ts
 import { toEventResult } from './event-result.ts';
 import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 import type { RecordingRouteDependencies } from './recording-routes.ts';
+import type { AuditTextReads } from './text-read-audit.ts';
 
 /** What could not be accepted. */
 export function createQuarantineRoutes(
-  dependencies: RecordingRouteDependencies,
+  dependencies: RecordingRouteDependencies & { readonly audit: AuditTextReads },
 ): ServiceImpl<typeof QuarantineService> {
-  const { quarantine, check } = dependencies;
+  const { quarantine, check, audit } = dependencies;
   return {
     async listQuarantinedEvents({ pageSize, pageToken, reason }, context) {
       const tenant = tenantOf(context);
@@ -42,6 +43,8 @@ export function createQuarantineRoutes(
     async getQuarantinedEvent({ quarantineId }, context) {
       const found = await quarantine.get(tenantOf(context), quarantineId);
       const event = readEvent(found.body);
+      // Whatever its bytes are, they may hold what somebody wrote.
+      await audit(context, { quarantine_id: quarantineId }).gives(1);
       return {
         quarantinedEvent: { ...toMessage(found), body: Uint8Array.from(found.body), ...(event && { event }) },
       };

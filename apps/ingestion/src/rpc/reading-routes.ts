@@ -19,16 +19,19 @@ import { findInteraction, listInteractions } from '../storage/interactions.sql.t
 import type { InteractionRow } from '../storage/interactions.sql.ts';
 import { openPosition } from './open-position.ts';
 import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
+import type { AuditTextReads } from './text-read-audit.ts';
 
 export interface ReadingDependencies {
   readonly reader: ProjectionReader;
   readonly positions: PositionSealer;
+  readonly audit: AuditTextReads;
 }
 
 /** The calls by which single interactions are read. */
 export function createReading({
   reader,
   positions,
+  audit,
 }: ReadingDependencies): Pick<ServiceImpl<typeof IngestionService>, 'getInteraction' | 'listInteractions'> {
   return {
     async getInteraction({ interactionId, minPosition }, context) {
@@ -50,6 +53,7 @@ export function createReading({
           facts: { interaction_id: interactionId },
         });
       }
+      await audit(context, { interaction_id: interactionId }).gives(countTexts([row]));
       return { interaction: toRecord(row) };
     },
 
@@ -75,6 +79,15 @@ export function createReading({
       );
       const page = rows.slice(0, pageSize);
       const last = rows.length > pageSize ? page.at(-1) : undefined;
+      await audit(context, {
+        bot_id: filter.botId,
+        group_id: filter.groupId,
+        member_id: filter.memberId,
+        conversation_id: filter.conversationId,
+        intent: filter.intent,
+        window_start: filter.windowStart?.toISOString(),
+        window_end: filter.windowEnd?.toISOString(),
+      }).gives(countTexts(page));
       return {
         interactions: page.map(toRecord),
         nextPageToken:
@@ -84,6 +97,11 @@ export function createReading({
       };
     },
   };
+}
+
+/** Rows that say what somebody wrote, or was answered. */
+function countTexts(rows: readonly InteractionRow[]): number {
+  return rows.filter((row) => row.message_text !== null || row.response_text !== null).length;
 }
 
 function filterOf(request: ListInteractionsRequest) {

@@ -2,9 +2,14 @@ import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, DescServic
 import type { ConnectRouter } from '@connectrpc/connect';
 import { DomainError } from '@parley/errors';
 
-/** Answers that a service is not there yet, rather than pretending. */
-export function addUnimplementedRoutes(router: ConnectRouter, service: DescService): void {
+/** Answers that a service, but for the methods that are `served`, is not there yet, rather than pretending. */
+export function addUnimplementedRoutes(
+  router: ConnectRouter,
+  service: DescService,
+  served: readonly DescMethod[] = [],
+): void {
   for (const method of service.methods) {
+    if (served.includes(method)) continue;
     const refuse = () => {
       throw notImplemented(method);
     };

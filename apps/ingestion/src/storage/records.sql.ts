@@ -124,6 +124,18 @@ export function recordColumns(kind: RecordKind): readonly string[] {
   return Object.keys(sources[kind].columns);
 }
 
+/** What somebody wrote, or was answered. */
+const textColumns: Readonly<Record<RecordKind, readonly string[]>> = {
+  interactions: ['message_text', 'response_text'],
+  conversions: ['trigger_message', 'bot_message'],
+  feedback: ['comment'],
+};
+
+/** Whether a row of the kind says what somebody wrote, or was answered. */
+export function holdsText(kind: RecordKind, row: RecordRow): boolean {
+  return textColumns[kind].some((column) => (row[column] ?? null) !== null);
+}
+
 /** Rows asked for at once: with the longest texts some 40 MiB, usually below one. */
 const rowsAtOnce = 500;
 

@@ -10,6 +10,7 @@ import { slimReadModel } from './0008-slim-read-model.ts';
 import { reserveOffsetsByFamily } from './0009-reserve-offsets-by-family.ts';
 import { indexRecordsByTime } from './0010-index-records-by-time.ts';
 import { keepUnderstandings } from './0011-keep-understandings.ts';
+import { auditTextReads } from './0012-audit-text-reads.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -24,4 +25,5 @@ export const migrations: readonly NamedMigration[] = [
   reserveOffsetsByFamily,
   indexRecordsByTime,
   keepUnderstandings,
+  auditTextReads,
 ];
