@@ -20,12 +20,22 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
 
   program
     .command('import')
-    .description('send events from a file of JSON lines, gzipped or not; repeat it at will')
+    .description('send events from a file, gzipped or not; repeat it at will')
     .argument('<file>', 'the file; - is standard input')
     .option('--tenant <name>', 'whose events they are, whatever the lines say')
     .option('--create-tenants', 'create the tenants that lines name (with the operator’s key)')
     .option('--wait', 'return when the figures hold everything that was sent')
     .option('--acks <file>', 'append each id to a file once it is acknowledged')
+    .option('--format <format>', 'openai, sharegpt, langfuse or csv (default: lines in the guide’s names)')
+    .option(
+      '--map <field=column>',
+      'which column or key is which field; may be repeated',
+      (mapping: string, before: readonly string[] = []) => [...before, mapping],
+    )
+    .option('--bot <id>', 'the bot of everything in a file of another format')
+    .option('--start-time <time>', 'when what names no time occurred')
+    .option('--date-order <order>', 'mdy or dmy: how dates with slashes are read')
+    .option('--dry-run', 'show the first five events and what would be rejected; send nothing')
     .option('--json', 'print JSON')
     .action(async (file: string, options) => {
       const { importCommand } = await import('./commands/import.ts');

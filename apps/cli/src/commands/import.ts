@@ -9,21 +9,22 @@ import { DomainError } from '@parley/errors';
 import {
   importEvents,
   openFile,
-  readLines,
   type ImportSummary,
   type ImportTarget,
   type Rejection,
 } from '@parley/import';
 import { exitCode, type ExitCode } from '../exit-code.ts';
 import { printJson } from '../print.ts';
+import { linesOf, previewCommand, type ForeignLogOptions } from './import-lines.ts';
 import type { Session } from '../session.ts';
 
-export interface ImportCommandOptions {
+export interface ImportCommandOptions extends ForeignLogOptions {
   readonly tenant?: string;
   readonly createTenants?: boolean;
   readonly wait?: boolean;
   readonly acks?: string;
   readonly json?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** How many rejections `--json` lists; all of them are on stderr. */
@@ -42,12 +43,14 @@ export async function importCommand(
   file: string,
   options: ImportCommandOptions,
 ): Promise<ExitCode> {
+  const lines = linesOf(openFile(file, session.stdin), options);
+  if (options.dryRun) return previewCommand(session, lines, options.json ?? false);
   const rejections: Rejection[] = [];
   const progress = startProgress(session, file, options.json ?? false);
   const acks = options.acks === undefined ? undefined : createWriteStream(options.acks, { flags: 'a' });
   let summary: ImportSummary;
   try {
-    summary = await importEvents(readLines(openFile(file, session.stdin)), {
+    summary = await importEvents(lines, {
       targetOf: createTargets(session, options),
       callOptions: { timeoutMs: callTimeoutMs, signal: session.signal },
       onProgress: (sofar, bytesRead) => progress.update(bytesRead, sofar),
@@ -66,12 +69,12 @@ export async function importCommand(
   }
   if (options.wait) await waitForProjections(session, summary);
 
-  const { lines, accepted, duplicates, rejected } = summary;
+  const { accepted, duplicates, rejected } = summary;
   if (options.json) {
-    printJson(session.stdout, { lines, accepted, duplicates, rejected, rejections });
+    printJson(session.stdout, { lines: summary.lines, accepted, duplicates, rejected, rejections });
   } else {
     session.stdout.write(
-      `${accepted} accepted, ${duplicates} duplicates, ${rejected} rejected of ${lines} lines\n`,
+      `${accepted} accepted, ${duplicates} duplicates, ${rejected} rejected of ${summary.lines} lines\n`,
     );
   }
   return rejected > 0 ? exitCode.incomplete : exitCode.done;

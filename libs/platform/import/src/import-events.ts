@@ -162,6 +162,7 @@ type Parsed =
   | { readonly reason: string; readonly message: string };
 
 async function parse(line: Line, targetOf: ImportOptions['targetOf']): Promise<Parsed> {
+  if (line.fault !== undefined) return line.fault;
   if (line.text === undefined) return tooLong;
   try {
     const parsed = await parseFor(line.text, targetOf);

@@ -1,3 +1,6 @@
+export * from './foreign-format.ts';
 export * from './import-events.ts';
 export * from './parse-line.ts';
+export * from './preview-events.ts';
+export * from './read-foreign-lines.ts';
 export * from './read-lines.ts';

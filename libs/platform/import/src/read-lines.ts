@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
+import { readBytes } from './read-bytes.ts';
 
 /** One line of a file. */
 export interface Line {
@@ -10,6 +10,15 @@ export interface Line {
   readonly text: string | undefined;
   /** Bytes of the file that had been read when this line was given; for progress. */
   readonly bytesRead: number;
+  /** Why the line is rejected as it is; its text is not looked at then. */
+  readonly fault?: Fault;
+}
+
+/** What is wrong with a line. */
+export interface Fault {
+  /** Machine-readable: `INVALID_JSON`, `INVALID_FIELDS` … */
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** The longest line that is read, in bytes: no event of more than that is taken. */
@@ -20,27 +29,8 @@ export const maxLineBytes = 1024 * 1024;
  * above the bound is given without text. Empty lines are counted, but not given.
  */
 export async function* readLines(source: Readable): AsyncGenerator<Line> {
-  let bytesRead = 0;
-  const chunks = (source as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  let start: Buffer = Buffer.alloc(0);
-  while (start.length < 2) {
-    const next = await chunks.next();
-    if (next.done) break;
-    start = Buffer.concat([start, next.value]);
-  }
-  async function* counted(): AsyncGenerator<Buffer> {
-    for (let chunk = start; ;) {
-      bytesRead += chunk.length;
-      yield chunk;
-      const next = await chunks.next();
-      if (next.done) return;
-      chunk = next.value;
-    }
-  }
-  const isGzip = start[0] === 0x1f && start[1] === 0x8b;
-  for await (const { number, text } of splitLines(isGzip ? gunzip(counted()) : counted())) {
-    yield { number, text, bytesRead };
-  }
+  const { chunks, bytesRead } = readBytes(source);
+  for await (const line of splitLines(chunks)) yield { ...line, bytesRead: bytesRead() };
 }
 
 /** Opens a file for `readLines`; `-` is standard input. */
@@ -48,7 +38,8 @@ export function openFile(file: string, standardInput: Readable): Readable {
   return file === '-' ? standardInput : createReadStream(file, { highWaterMark: 256 * 1024 });
 }
 
-async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Omit<Line, 'bytesRead'>> {
+/** The lines of what a file holds, without how much of it was read. */
+export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Omit<Line, 'bytesRead'>> {
   const decoder = new TextDecoder();
   let number = 0;
   let parts: Buffer[] = [];
@@ -82,8 +73,3 @@ async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<Omit<L
 }
 
 const newline = 0x0a;
-
-function gunzip(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  // A failure of either side destroys the other and ends the iteration with its error.
-  return pipeline(Readable.from(chunks, { objectMode: false }), createGunzip(), () => undefined);
-}
