@@ -95,13 +95,14 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await listTenantsCommand(session, options));
     });
 
-  const keys = program.command('keys').description('create, list and revoke a tenant’s keys');
+  const keys = program.command('keys').description('create, list, rotate and revoke a tenant’s keys');
   keys
     .command('create')
     .description('create a key and print it')
     .option('--tenant <name>', 'the tenant (with the operator’s key)')
     .option('--name <text>', 'what it is for')
     .requiredOption('--scopes <list>', 'of ingest, read, experiment, admin; separated by commas')
+    .option('--expires <time>', 'from when on it is valid no more (default never)')
     .option('--json', 'print JSON')
     .action(async (options) => {
       const { createKeyCommand } = await import('./commands/tenants.ts');
@@ -115,6 +116,17 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     .action(async (options) => {
       const { listKeysCommand } = await import('./commands/tenants.ts');
       ended(await listKeysCommand(session, options));
+    });
+  keys
+    .command('rotate')
+    .description('replace a key by a new one and print it; the old one ends after the overlap')
+    .argument('<key-id>', 'as `parley keys list` prints it')
+    .option('--overlap <hours>', 'how long the old one stays valid (default 24)')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (keyId: string, options) => {
+      const { rotateKeyCommand } = await import('./commands/tenants.ts');
+      ended(await rotateKeyCommand(session, keyId, options));
     });
   keys
     .command('revoke')

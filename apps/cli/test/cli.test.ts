@@ -29,6 +29,8 @@ test.each([
   [['kpis', '--frm', '2026-03-01'], /unknown option/],
   [['kpis'], /PARLEY_URL/],
   [['keys', 'create', '--scopes', 'ingest,write'], /takes ingest, read, experiment, admin; not write/],
+  [['keys', 'create', '--scopes', 'read', '--expires', 'soon'], /--expires: must be an instant/],
+  [['keys', 'rotate', 'k', '--overlap', '-1'], /--overlap is hours, from 0 to 720; not -1/],
   [['demo', '--from', 'yesterday', '--to', '2026-03-01'], /--from: must be an instant/],
   [['demo', '--from', '2026-03-01', '--to', '2026-03-02', '--seed', '-1'], /--seed must be a whole number/],
 ])('wrong use is told on stderr alone, with exit code 2: %j', async (argv, message) => {

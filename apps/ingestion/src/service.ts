@@ -86,7 +86,7 @@ export async function createIngestionService(
   closers.push('key uses', () => keyUses.close());
   const local = createLocalResolver({
     operatorKey: config.operatorKey,
-    directory: createKeyDirectory(worker),
+    directory: createKeyDirectory(worker, now),
   });
   const noted: CredentialResolver = {
     async resolve(credential, tenantName, signal) {

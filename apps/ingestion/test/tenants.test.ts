@@ -1,3 +1,4 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
 import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
 import { testCluster } from '@parley/testing';
@@ -121,6 +122,60 @@ test('a revoked key is refused by the next call, and revoking it again changes n
     code: 'NotFound',
     reason: 'KEY_NOT_FOUND',
   });
+});
+
+test('a key that expires is told so everywhere, and is unknown from then on, also to who remembered it', async () => {
+  let ms = Date.UTC(2026, 5, 1);
+  const { tenant, as, service } = await startService(cluster, { now: () => new Date(ms) });
+  const { clients } = await tenant();
+  const expiresAt = timestampFromDate(new Date(ms + 2000));
+  const { key, apiKey } = await clients.tenants.createApiKey({ scopes: [Scope.READ], expiresAt });
+  expect(apiKey?.expiresAt).toEqual(expiresAt);
+  expect((await clients.tenants.listApiKeys({})).apiKeys[0]?.expiresAt).toEqual(expiresAt);
+  await as(key).tenants.getTenant({});
+  const resolved = await service.access.resolveCredential({ credential: key });
+  expect(resolved.caller).toMatchObject({ case: 'tenantCaller', value: { expiresAt } });
+
+  ms += 2000;
+  expect(await refusalOf(as(key).tenants.getTenant({}))).toMatchObject({ reason: 'INVALID_CREDENTIAL' });
+  expect((await service.access.resolveCredential({ credential: key })).caller.case).toBeUndefined();
+  const past = clients.tenants.createApiKey({ scopes: [Scope.READ], expiresAt });
+  expect(await refusalOf(past)).toMatchObject({ code: 'InvalidArgument', fields: ['expires_at'] });
+});
+
+test('a key is replaced by one of the same name and scopes; the old one ends after the overlap', async () => {
+  let ms = Date.UTC(2026, 5, 1);
+  const { tenant, as } = await startService(cluster, { now: () => new Date(ms) });
+  const { clients } = await tenant();
+  const old = await clients.tenants.createApiKey({ displayName: 'shop', scopes: [Scope.READ, Scope.INGEST] });
+  const keyId = old.apiKey?.keyId ?? '';
+  const fresh = await clients.tenants.rotateApiKey({ keyId, overlapSeconds: 60n });
+  expect(fresh.apiKey).toMatchObject({ displayName: 'shop', scopes: [Scope.READ, Scope.INGEST] });
+  expect(fresh.apiKey?.expiresAt).toBeUndefined();
+  expect(fresh.replacedApiKey).toMatchObject({ keyId, expiresAt: timestampFromDate(new Date(ms + 60_000)) });
+  await as(old.key).tenants.getTenant({});
+
+  // A second rotation never gives the old key more time.
+  const again = await clients.tenants.rotateApiKey({ keyId });
+  expect(again.replacedApiKey?.expiresAt).toEqual(fresh.replacedApiKey?.expiresAt);
+  ms += 60_000;
+  await as(fresh.key).tenants.getTenant({});
+  expect(await refusalOf(as(old.key).tenants.getTenant({}))).toMatchObject({ reason: 'INVALID_CREDENTIAL' });
+  expect(await refusalOf(clients.tenants.rotateApiKey({ keyId }))).toMatchObject({
+    code: 'FailedPrecondition',
+    reason: 'KEY_NOT_VALID',
+  });
+
+  const { key, replacedApiKey } = await clients.tenants.rotateApiKey({
+    keyId: fresh.apiKey?.keyId ?? '',
+    overlapSeconds: 0n,
+  });
+  expect(replacedApiKey?.expiresAt).toEqual(timestampFromDate(new Date(ms)));
+  await as(key).tenants.getTenant({});
+  expect(await refusalOf(as(fresh.key).tenants.getTenant({}))).toMatchObject({ code: 'Unauthenticated' });
+  const stranger = await tenant();
+  const foreign = stranger.clients.tenants.rotateApiKey({ keyId: again.apiKey?.keyId ?? '' });
+  expect(await refusalOf(foreign)).toMatchObject({ code: 'NotFound', reason: 'KEY_NOT_FOUND' });
 });
 
 test("the last use of a key is told after it has been noted, and no tenant sees another's keys", async () => {

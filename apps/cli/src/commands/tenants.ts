@@ -1,4 +1,5 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { parseInstantOrDate, utc } from '@parley/calendar';
 import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
 import {
   TenantService,
@@ -91,6 +92,7 @@ export interface KeyOptions extends JsonOption {
 export interface CreateKeyOptions extends KeyOptions {
   readonly name?: string;
   readonly scopes: string;
+  readonly expires?: string;
 }
 
 /** `parley keys create`: the key is printed once and can't be had again. */
@@ -101,9 +103,16 @@ export async function createKeyCommand(session: Session, options: CreateKeyOptio
       throw new UsageError(`--scopes takes ${Object.keys(scopesByName).join(', ')}; not ${name}.`);
     return scope;
   });
+  const expiresAt =
+    options.expires === undefined
+      ? undefined
+      : timestampFromDate(parseInstantOrDate(options.expires, utc, '--expires'));
   const { key, apiKey } = await session
     .client(TenantService, 'ingestion', options.tenant)
-    .createApiKey({ displayName: options.name ?? '', scopes }, { signal: session.signal });
+    .createApiKey(
+      { displayName: options.name ?? '', scopes, ...(expiresAt && { expiresAt }) },
+      { signal: session.signal },
+    );
   if (options.json) printJson(session.stdout, { key, ...(apiKey && keyJson(apiKey)) });
   else session.stdout.write(`${key}\n`);
   return exitCode.done;
@@ -123,19 +132,58 @@ export async function listKeysCommand(session: Session, { tenant, json }: KeyOpt
   else {
     printTable(
       session.stdout,
-      ['key', 'name', 'scopes', 'created', 'last used', 'revoked'],
+      ['key', 'name', 'scopes', 'created', 'last used', 'expires', 'revoked'],
       listed.map((key) => [
         key.key_id,
         key.display_name,
         key.scopes.join(','),
         key.created_at ?? '',
         key.last_used_at ?? '',
+        key.expires_at ?? '',
         key.revoked_at ?? '',
       ]),
     );
   }
   return exitCode.done;
 }
+
+export interface RotateKeyOptions extends KeyOptions {
+  readonly overlap?: string;
+}
+
+/** `parley keys rotate KEY_ID`: the new key is printed once and can't be had again. */
+export async function rotateKeyCommand(
+  session: Session,
+  keyId: string,
+  { tenant, overlap, json }: RotateKeyOptions,
+): Promise<ExitCode> {
+  const hours = overlap === undefined ? undefined : Number(overlap);
+  if (overlap === '' || (hours !== undefined && !(hours >= 0 && hours <= maxOverlapHours))) {
+    throw new UsageError(`--overlap is hours, from 0 to ${maxOverlapHours}; not ${overlap}.`);
+  }
+  const overlapSeconds = hours === undefined ? undefined : BigInt(Math.round(hours * 3600));
+  const { key, apiKey, replacedApiKey } = await session
+    .client(TenantService, 'ingestion', tenant)
+    .rotateApiKey(
+      { keyId, ...(overlapSeconds !== undefined && { overlapSeconds }) },
+      { signal: session.signal },
+    );
+  if (json) {
+    printJson(session.stdout, {
+      key,
+      ...(apiKey && keyJson(apiKey)),
+      replaced: replacedApiKey ? keyJson(replacedApiKey) : null,
+    });
+  } else {
+    session.stdout.write(`${key}\n`);
+    const end = replacedApiKey ? keyJson(replacedApiKey).expires_at : null;
+    session.stderr.write(`${keyId} is valid until ${end ?? 'it is revoked'}.\n`);
+  }
+  return exitCode.done;
+}
+
+/** The longest that a replaced key may stay valid: 30 days. */
+const maxOverlapHours = 720;
 
 /** `parley keys revoke KEY_ID`. */
 export async function revokeKeyCommand(
@@ -159,6 +207,7 @@ function keyJson(key: ApiKey) {
     scopes: key.scopes.map((scope) => scopeNames.get(scope) ?? 'unknown'),
     created_at: instant(key.createdAt),
     last_used_at: instant(key.lastUsedAt),
+    expires_at: instant(key.expiresAt),
     revoked_at: instant(key.revokedAt),
   };
 }

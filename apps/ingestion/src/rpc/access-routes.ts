@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { CredentialResolver, Tenant } from '@parley/access';
 import { TenantIdentitySchema } from '@parley/contracts/parley/ingestion/v1/access_service';
@@ -12,11 +13,16 @@ export function createAccessRoutes(resolver: CredentialResolver): ServiceImpl<ty
       const caller = await resolver.resolve(credential, tenantName || undefined, context.signal);
       switch (caller?.kind) {
         case 'tenant': {
-          const { tenant, keyId, scopes } = caller;
+          const { tenant, keyId, scopes, expiresAt } = caller;
           return {
             caller: {
               case: 'tenantCaller',
-              value: { tenant: toIdentity(tenant), keyId, scopes: scopes.map(toScope) },
+              value: {
+                tenant: toIdentity(tenant),
+                keyId,
+                scopes: scopes.map(toScope),
+                expiresAt: expiresAt && timestampFromDate(expiresAt),
+              },
             },
           };
         }

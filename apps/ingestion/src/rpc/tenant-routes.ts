@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { scopes as scopeNames } from '@parley/access';
 import type { Scope as ScopeName } from '@parley/access';
@@ -16,6 +16,7 @@ import { tenantOf } from '@parley/rpc';
 import type { ApiKeyRecord, TenantRecord } from '../storage/tenant-store.ts';
 import { createApiKey } from '../use-cases/create-api-key.ts';
 import { createTenant } from '../use-cases/create-tenant.ts';
+import { rotateApiKey } from '../use-cases/rotate-api-key.ts';
 import type { TenantDependencies } from '../use-cases/create-tenant.ts';
 import { isCurrency } from './event-rules.ts';
 import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
@@ -29,12 +30,8 @@ export interface TenantRouteDependencies extends TenantDependencies {
 /** Tenants and their keys. */
 export function createTenantRoutes(dependencies: TenantRouteDependencies): ServiceImpl<typeof TenantService> {
   const { tenants, now, forgetCallers } = dependencies;
-  const { rotateApiKey, updateTenantLimits } = TenantService.method;
+  const { updateTenantLimits } = TenantService.method;
   return {
-    rotateApiKey() {
-      throw notImplemented(rotateApiKey);
-    },
-
     updateTenantLimits() {
       throw notImplemented(updateTenantLimits);
     },
@@ -88,10 +85,11 @@ export function createTenantRoutes(dependencies: TenantRouteDependencies): Servi
       return { tenant: toTenant(changed) };
     },
 
-    async createApiKey({ displayName, scopes }, context) {
+    async createApiKey({ displayName, scopes, expiresAt }, context) {
       const { keyText, key } = await createApiKey(dependencies, tenantOf(context), {
         displayName,
         scopes: scopes.map(toScopeName),
+        expiresAt: expiresAt && timestampDate(expiresAt),
       });
       return { key: keyText, apiKey: toApiKey(key) };
     },
@@ -110,6 +108,18 @@ export function createTenantRoutes(dependencies: TenantRouteDependencies): Servi
         nextPageToken:
           last === undefined ? '' : writePageToken(filters, [String(last.createdAt.getTime()), last.keyId]),
       };
+    },
+
+    async rotateApiKey({ keyId, overlapSeconds }, context) {
+      const overlapMs = overlapSeconds === undefined ? undefined : Number(overlapSeconds) * 1000;
+      const { keyText, key, replaced } = await rotateApiKey(
+        dependencies,
+        tenantOf(context),
+        keyId,
+        overlapMs,
+      );
+      forgetCallers();
+      return { key: keyText, apiKey: toApiKey(key), replacedApiKey: toApiKey(replaced) };
     },
 
     async revokeApiKey({ keyId }, context) {
@@ -168,7 +178,8 @@ function toTenant({ tenantId, name, timeZone, currency, partition, createdAt }: 
   });
 }
 
-function toApiKey({ keyId, displayName, scopes, createdAt, revokedAt, lastUsedAt }: ApiKeyRecord): ApiKey {
+function toApiKey(record: ApiKeyRecord): ApiKey {
+  const { keyId, displayName, scopes, createdAt, revokedAt, lastUsedAt, expiresAt } = record;
   return create(ApiKeySchema, {
     keyId,
     displayName,
@@ -176,5 +187,6 @@ function toApiKey({ keyId, displayName, scopes, createdAt, revokedAt, lastUsedAt
     createdAt: timestampFromDate(createdAt),
     revokedAt: revokedAt && timestampFromDate(revokedAt),
     lastUsedAt: lastUsedAt && timestampFromDate(lastUsedAt),
+    expiresAt: expiresAt && timestampFromDate(expiresAt),
   });
 }

@@ -30,6 +30,7 @@ export const ApiKeyEntity = defineEntity({
     createdAt: p.datetime(),
     revokedAt: p.datetime().nullable(),
     lastUsedAt: p.datetime().nullable(),
+    expiresAt: p.datetime().nullable(),
   },
 });
 export type ApiKeyRow = InferEntity<typeof ApiKeyEntity>;

@@ -1,5 +1,6 @@
 import type { Scope, Tenant, TenantDirectory } from '@parley/access';
 import type { Database } from '@parley/database';
+import type { Now } from '@parley/runtime';
 
 interface TenantColumns {
   readonly partition: number;
@@ -13,21 +14,31 @@ interface TenantColumns {
  * Where credentials are looked up.
  * @param worker bypasses row-level security: a key comes before its tenant is known.
  */
-export function createKeyDirectory(worker: Database): TenantDirectory {
+export function createKeyDirectory(worker: Database, now: Now): TenantDirectory {
   return {
     // By index api_keys_by_key_id, then the tenant's primary key.
     async findKey(keyId) {
-      const { rows } = await worker.query<TenantColumns & { secret_hash: Buffer; scopes: Scope[] }>(
+      const { rows } = await worker.query<
+        TenantColumns & { secret_hash: Buffer; scopes: Scope[]; expires_at: Date | null }
+      >(
         {
           name: 'find-key',
-          text: `select k.secret_hash, k.scopes, t.partition, t.tenant_id, t.name, t.time_zone, t.currency_code
+          text: `select k.secret_hash, k.scopes, k.expires_at, t.partition, t.tenant_id, t.name, t.time_zone, t.currency_code
                    from api_keys k join tenants t on t.partition = k.partition and t.tenant_id = k.tenant_id
-                  where k.key_id = $1 and k.revoked_at is null`,
+                  where k.key_id = $1 and k.revoked_at is null
+                    and (k.expires_at is null or k.expires_at > $2)`,
         },
-        [keyId],
+        [keyId, now()],
       );
       const row = rows[0];
-      return row && { secretHash: row.secret_hash, scopes: row.scopes, tenant: toTenant(row) };
+      return (
+        row && {
+          secretHash: row.secret_hash,
+          scopes: row.scopes,
+          tenant: toTenant(row),
+          ...(row.expires_at && { expiresAt: row.expires_at }),
+        }
+      );
     },
     async findTenant(name) {
       const { rows } = await worker.query<TenantColumns>(

@@ -1,3 +1,4 @@
+import { LockMode } from '@mikro-orm/core';
 import type { Scope, Tenant } from '@parley/access';
 import type { Database } from '@parley/database';
 import { DomainError } from '@parley/errors';
@@ -19,6 +20,8 @@ export interface ApiKeyRecord {
   readonly revokedAt: Date | undefined;
   /** To within a minute; undefined: never. */
   readonly lastUsedAt: Date | undefined;
+  /** From when on it is valid no more; undefined: it does not end by itself. */
+  readonly expiresAt: Date | undefined;
 }
 
 /** A key that was just made. */
@@ -28,6 +31,7 @@ export interface NewKey {
   readonly displayName: string;
   readonly scopes: readonly Scope[];
   readonly createdAt: Date;
+  readonly expiresAt: Date | undefined;
 }
 
 export type NewTenant = Omit<TenantRecord, 'partition'>;
@@ -47,6 +51,17 @@ export interface TenantStore {
     changes: { readonly timeZone?: string; readonly currency?: string },
   ): Promise<TenantRecord>;
   createKey(tenant: Tenant, key: NewKey): Promise<ApiKeyRecord>;
+  /**
+   * Creates a key with the scopes and the name of another, which ends at `oldEndsAt`, or earlier where it would anyway.
+   * @throws DomainError `not-found` (KEY_NOT_FOUND) when the tenant has no such key, `failed-precondition`
+   *   (KEY_NOT_VALID) when it is revoked or expired.
+   */
+  replaceKey(
+    tenant: Tenant,
+    keyId: string,
+    key: Pick<NewKey, 'keyId' | 'secretHash' | 'createdAt'>,
+    oldEndsAt: Date,
+  ): Promise<{ readonly created: ApiKeyRecord; readonly replaced: ApiKeyRecord }>;
   /** The newest first, from after one. */
   listKeys(
     tenant: Tenant,
@@ -140,9 +155,38 @@ export function createTenantStore({
           secretHash: Buffer.from(key.secretHash),
           scopes: [...key.scopes],
           createdAt: key.createdAt,
+          expiresAt: key.expiresAt ?? null,
         });
         await em.flush();
         return toKey(row);
+      }),
+
+    replaceKey: ({ partition, tenantId }, keyId, key, oldEndsAt) =>
+      app.entities(tenantId, async (em) => {
+        // Locked, so that of two rotations at once the second sees what the first made of the key.
+        const lockMode = LockMode.PESSIMISTIC_WRITE;
+        const old = await em.findOne(ApiKeyEntity, { partition, tenantId, keyId }, { lockMode });
+        if (old === null) throw keyNotFound(keyId);
+        const isExpired = old.expiresAt != null && old.expiresAt <= key.createdAt;
+        if (old.revokedAt != null || isExpired) {
+          throw new DomainError(`The key is ${isExpired ? 'expired' : 'revoked'}; create a new one.`, {
+            kind: 'failed-precondition',
+            reason: 'KEY_NOT_VALID',
+            facts: { key_id: keyId },
+          });
+        }
+        const created = em.create(ApiKeyEntity, {
+          partition,
+          tenantId,
+          keyId: key.keyId,
+          displayName: old.displayName,
+          secretHash: Buffer.from(key.secretHash),
+          scopes: [...old.scopes],
+          createdAt: key.createdAt,
+        });
+        old.expiresAt = old.expiresAt != null && old.expiresAt < oldEndsAt ? old.expiresAt : oldEndsAt;
+        await em.flush();
+        return { created: toKey(created), replaced: toKey(old) };
       }),
 
     listKeys: ({ partition, tenantId }, { after, limit }) =>
@@ -167,13 +211,7 @@ export function createTenantStore({
     revokeKey: ({ partition, tenantId }, keyId, at) =>
       app.entities(tenantId, async (em) => {
         const row = await em.findOne(ApiKeyEntity, { partition, tenantId, keyId });
-        if (row === null) {
-          throw new DomainError(`This tenant has no key ${JSON.stringify(keyId)}.`, {
-            kind: 'not-found',
-            reason: 'KEY_NOT_FOUND',
-            facts: { key_id: keyId },
-          });
-        }
+        if (row === null) throw keyNotFound(keyId);
         row.revokedAt ??= at;
         await em.flush();
         return toKey(row);
@@ -181,11 +219,20 @@ export function createTenantStore({
   };
 }
 
+function keyNotFound(keyId: string): DomainError {
+  return new DomainError(`This tenant has no key ${JSON.stringify(keyId)}.`, {
+    kind: 'not-found',
+    reason: 'KEY_NOT_FOUND',
+    facts: { key_id: keyId },
+  });
+}
+
 function toTenant({ partition, tenantId, name, timeZone, currencyCode, createdAt }: TenantRow): TenantRecord {
   return { partition, tenantId, name, timeZone, currency: currencyCode, createdAt };
 }
 
-function toKey({ keyId, displayName, scopes, createdAt, revokedAt, lastUsedAt }: ApiKeyRow): ApiKeyRecord {
+function toKey(row: ApiKeyRow): ApiKeyRecord {
+  const { keyId, displayName, scopes, createdAt, revokedAt, lastUsedAt, expiresAt } = row;
   return {
     keyId,
     displayName,
@@ -193,5 +240,6 @@ function toKey({ keyId, displayName, scopes, createdAt, revokedAt, lastUsedAt }:
     createdAt,
     revokedAt: revokedAt ?? undefined,
     lastUsedAt: lastUsedAt ?? undefined,
+    expiresAt: expiresAt ?? undefined,
   };
 }

@@ -31,7 +31,7 @@ export async function createTenant(
 ): Promise<CreatedTenant> {
   const createdAt = now();
   const { text, keyId, secretHash } = generateApiKey(random);
-  const key = { keyId, secretHash, displayName: 'first key', scopes, createdAt };
+  const key = { keyId, secretHash, displayName: 'first key', scopes, createdAt, expiresAt: undefined };
   const tenant = await tenants.createTenant({ tenantId: newId(), name, timeZone, currency, createdAt }, key);
   return { tenant, keyText: text, key: { ...key, revokedAt: undefined, lastUsedAt: undefined } };
 }

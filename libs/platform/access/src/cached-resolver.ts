@@ -30,7 +30,8 @@ interface Entry {
 }
 
 /**
- * Remembers for seconds what `resolver` says, by the SHA-256 of the credential and the tenant named with it.
+ * Remembers for seconds what `resolver` says, by the SHA-256 of the credential and the tenant named with it; a key that
+ * expires, no longer than it is valid.
  * Concurrent look-ups of the same credential are one; a look-up goes on when the one who asked first gives up.
  * Faults are not remembered: when the source can't be reached the error is `unavailable`, never "unknown credential".
  */
@@ -64,7 +65,8 @@ export function cacheResolver(
   function remember(key: string, caller: Caller | undefined, askedAt: number): void {
     const kept = caller === undefined ? refusals : callers;
     const ttl = caller === undefined ? Math.min(refusalTtlMs, ttlMs) : ttlMs;
-    kept.set(key, { caller, expiresAt: askedAt + ttl });
+    const validUntil = caller?.kind === 'tenant' ? caller.expiresAt?.getTime() : undefined;
+    kept.set(key, { caller, expiresAt: Math.min(askedAt + ttl, validUntil ?? Infinity) });
     const oldest = kept.size > maxEntries ? kept.keys().next().value : undefined;
     if (oldest !== undefined) {
       kept.delete(oldest);

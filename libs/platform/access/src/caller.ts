@@ -22,6 +22,8 @@ export type Caller =
       readonly tenant: Tenant;
       readonly keyId: string;
       readonly scopes: readonly Scope[];
+      /** From when on the key is valid no more. */
+      readonly expiresAt?: Date;
     }
   /** Belongs to no tenant; acts for the one that it named, if it did. */
   | { readonly kind: 'operator'; readonly tenant?: Tenant }

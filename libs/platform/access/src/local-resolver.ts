@@ -8,6 +8,8 @@ import type { CredentialResolver } from './credential-resolver.ts';
 export interface StoredKey {
   readonly secretHash: Uint8Array;
   readonly scopes: readonly Scope[];
+  /** From when on it is valid no more, which who remembers it must heed. */
+  readonly expiresAt?: Date;
   readonly tenant: Tenant;
 }
 
@@ -65,7 +67,8 @@ export function createLocalResolver({
         return undefined;
       }
       refuseTenantName(tenantName);
-      return { kind: 'tenant', tenant: stored.tenant, keyId: key.keyId, scopes: stored.scopes };
+      const { tenant, scopes, expiresAt } = stored;
+      return { kind: 'tenant', tenant, keyId: key.keyId, scopes, ...(expiresAt && { expiresAt }) };
     },
   };
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import {
   Code,
   ConnectError,
@@ -28,7 +29,15 @@ test('what ingestion says of a credential is given on', async () => {
     }
     if (credential === 'key') {
       return {
-        caller: { case: 'tenantCaller', value: { tenant, keyId: 'k', scopes: [Scope.READ, 99 as Scope] } },
+        caller: {
+          case: 'tenantCaller',
+          value: {
+            tenant,
+            keyId: 'k',
+            scopes: [Scope.READ, 99 as Scope],
+            expiresAt: timestampFromDate(new Date(7)),
+          },
+        },
       };
     }
     return {};
@@ -39,6 +48,7 @@ test('what ingestion says of a credential is given on', async () => {
     tenant,
     keyId: 'k',
     scopes: ['read'],
+    expiresAt: new Date(7),
   });
   expect(await resolver.resolve('operator', undefined, never)).toEqual({ kind: 'operator' });
   expect(await resolver.resolve('operator', 'shop', never)).toEqual({ kind: 'operator', tenant });

@@ -1,3 +1,4 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, type Client } from '@connectrpc/connect';
 import {
   Scope as ScopeMessage,
@@ -62,7 +63,7 @@ function toCaller({ caller }: ResolveCredentialResponse): Caller | undefined {
       return tenant === undefined ? { kind: 'operator' } : { kind: 'operator', tenant: toTenant(tenant) };
     }
     case 'tenantCaller': {
-      const { tenant, keyId, scopes } = caller.value;
+      const { tenant, keyId, scopes, expiresAt } = caller.value;
       if (tenant === undefined) {
         throw new Error('AccessService named a caller without a tenant.');
       }
@@ -71,6 +72,7 @@ function toCaller({ caller }: ResolveCredentialResponse): Caller | undefined {
         tenant: toTenant(tenant),
         keyId,
         scopes: scopes.flatMap((scope) => toScope(scope) ?? []),
+        ...(expiresAt && { expiresAt: timestampDate(expiresAt) }),
       };
     }
   }

@@ -112,6 +112,20 @@ test('a caller is remembered for five seconds, so a revoked key is refused after
   expect(await resolver.resolve(key.text, undefined, never)).toBeUndefined();
 });
 
+test('a key that expires is not remembered for longer than it is valid', async () => {
+  const { key, keys, asked, resolver, pass } = cachedAt(0);
+  const stored = keys.get(key.keyId) ?? expect.fail('no key');
+  keys.set(key.keyId, { ...stored, expiresAt: new Date(1000) });
+  await resolver.resolve(key.text, undefined, never);
+  pass(999);
+  expect(resolver.known?.(key.text, undefined)).toMatchObject({ kind: 'tenant' });
+  expect(asked).toHaveLength(1);
+  keys.clear();
+  pass(1);
+  expect(resolver.known?.(key.text, undefined)).toBeUndefined();
+  expect(await resolver.resolve(key.text, undefined, never)).toBeUndefined();
+});
+
 test('a refusal is remembered for a moment only', async () => {
   const { key, keys, asked, resolver, pass } = cachedAt(0);
   const stored = keys.get(key.keyId);

@@ -11,6 +11,7 @@ import { reserveOffsetsByFamily } from './0009-reserve-offsets-by-family.ts';
 import { indexRecordsByTime } from './0010-index-records-by-time.ts';
 import { keepUnderstandings } from './0011-keep-understandings.ts';
 import { auditTextReads } from './0012-audit-text-reads.ts';
+import { expireKeys } from './0013-expire-keys.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -26,4 +27,5 @@ export const migrations: readonly NamedMigration[] = [
   indexRecordsByTime,
   keepUnderstandings,
   auditTextReads,
+  expireKeys,
 ];
