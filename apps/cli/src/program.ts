@@ -60,6 +60,17 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await exportCommand(session, options));
     });
 
+  program
+    .command('export-member')
+    .description('write everything that is kept about a member as JSON lines')
+    .requiredOption('--member <id>', 'the member')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--output <file>', 'the file (default standard output); gzipped when its name ends in .gz')
+    .action(async (options) => {
+      const { exportMemberCommand } = await import('./commands/export.ts');
+      ended(await exportMemberCommand(session, options));
+    });
+
   inWindow(program.command('kpis').description('print the KPIs of the guide’s three dashboards')).action(
     async (options) => {
       const { kpisCommand } = await import('./commands/kpis.ts');

@@ -28,6 +28,8 @@ import { createAccessRoutes } from './rpc/access-routes.ts';
 import { createEventCheck } from './rpc/check-event.ts';
 import { createExporting } from './rpc/collection-routes.ts';
 import { createEventLogRoutes } from './rpc/event-log-routes.ts';
+import { createExportSlots } from './rpc/export-slots.ts';
+import { createMemberExport } from './rpc/member-export-routes.ts';
 import { createQuarantineRoutes } from './rpc/quarantine-routes.ts';
 import { createReading } from './rpc/reading-routes.ts';
 import { createRawRecording, createRecording } from './rpc/recording-routes.ts';
@@ -58,10 +60,11 @@ export interface RunningIngestion extends Service {
 }
 
 const closeMs = 20_000;
+const exportsAtOnce = 4;
 /** In the contract, not served yet. */
 const toCome = [PrivacyService, ErasureService, LanguageService];
 /** But for these. */
-const served = [PrivacyService.method.listTextReads];
+const served = [PrivacyService.method.exportMember, PrivacyService.method.listTextReads];
 
 /**
  * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
@@ -122,6 +125,7 @@ export async function createIngestionService(
   const tenants = createTenantStore({ app, worker });
   const textReads = createTextReadStore({ app, worker });
   const audit = createTextReadAudit({ textReads, now, newId });
+  const slots = createExportSlots(exportsAtOnce);
 
   const services = [IngestionService, TenantService, QuarantineService, AccessService, EventLogService];
   const announcement = announceHealth({
@@ -146,7 +150,8 @@ export async function createIngestionService(
         .service(QuarantineService, createQuarantineRoutes({ ...recording, audit }))
         .service(AccessService, createAccessRoutes(noted))
         .service(EventLogService, createEventLogRoutes(log))
-        .service(CollectionService, createExporting({ reader, positions, audit }))
+        .service(CollectionService, createExporting({ reader, positions, slots, audit }))
+        .rpc(PrivacyService.method.exportMember, createMemberExport({ reader, log, slots, audit }))
         .rpc(PrivacyService.method.listTextReads, createTextReadListing(textReads));
       for (const service of toCome) addUnimplementedRoutes(router, service, served);
     },

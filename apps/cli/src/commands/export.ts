@@ -8,6 +8,7 @@ import {
   FileFormat,
   RecordKind,
 } from '@parley/contracts/parley/ingestion/v1/collection_service';
+import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { exitCode, type ExitCode } from '../exit-code.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -43,7 +44,6 @@ export async function exportCommand(session: Session, options: ExportCommandOpti
   const kind = oneOf(kinds, options.kind, '--kind');
   const format = oneOf(formats, options.format, '--format');
   const bounds = await boundsOf(session, tenant, options);
-  const progress = startProgress(session, output !== undefined);
   const answers = session.client(CollectionService, 'ingestion', tenant).exportRecords(
     {
       kind,
@@ -55,6 +55,35 @@ export async function exportCommand(session: Session, options: ExportCommandOpti
     },
     { signal: session.signal, timeoutMs: exportTimeoutMs },
   );
+  await writeAnswers(session, answers, output);
+  return exitCode.done;
+}
+
+export interface ExportMemberOptions {
+  readonly member: string;
+  readonly tenant?: string;
+  readonly output?: string;
+}
+
+/** `parley export-member`: everything that is kept about a member, as JSON lines. */
+export async function exportMemberCommand(
+  session: Session,
+  { member, tenant, output }: ExportMemberOptions,
+): Promise<ExitCode> {
+  const answers = session
+    .client(PrivacyService, 'ingestion', tenant)
+    .exportMember({ memberId: member }, { signal: session.signal, timeoutMs: exportTimeoutMs });
+  await writeAnswers(session, answers, output);
+  return exitCode.done;
+}
+
+/** Writes what comes to standard output, or to a file that appears under its name only once it is whole. */
+async function writeAnswers(
+  session: Session,
+  answers: AsyncIterable<{ readonly lines: Uint8Array }>,
+  output: string | undefined,
+): Promise<void> {
+  const progress = startProgress(session, output !== undefined);
   const chunks = async function* (): AsyncGenerator<Uint8Array> {
     for await (const { lines } of answers) {
       progress.add(lines);
@@ -67,7 +96,6 @@ export async function exportCommand(session: Session, options: ExportCommandOpti
   } finally {
     progress.stop();
   }
-  return exitCode.done;
 }
 
 async function writeFile(file: string, bytes: Readable): Promise<void> {

@@ -6,11 +6,12 @@ import {
   RecordKind as RecordKindMessage,
 } from '@parley/contracts/parley/ingestion/v1/collection_service';
 import type { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
-import { DomainError, invalidArgument } from '@parley/errors';
+import { invalidArgument } from '@parley/errors';
 import type { ProjectionReader } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
 import { holdsText, readRecords } from '../storage/records.sql.ts';
 import type { RecordKind } from '../storage/records.sql.ts';
+import type { ExportSlots } from './export-slots.ts';
 import { handOver } from './hand-over.ts';
 import { openPosition } from './open-position.ts';
 import { createRecordFile } from './record-file.ts';
@@ -20,14 +21,12 @@ import type { AuditTextReads } from './text-read-audit.ts';
 export interface CollectionDependencies {
   readonly reader: ProjectionReader;
   readonly positions: PositionSealer;
+  readonly slots: ExportSlots;
   readonly audit: AuditTextReads;
 }
 
-/** Each export holds a connection while it lasts; the other tenants' reads need the rest of them. */
-const maxExports = 4;
 /** A chunk is sent when it has so many characters; it ends with a whole line, so one long line makes it longer. */
 const chunkLength = 64 * 1024;
-const retryAfterMs = 5_000;
 
 const kinds: ReadonlyMap<RecordKindMessage, RecordKind> = new Map([
   [RecordKindMessage.INTERACTIONS, 'interactions'],
@@ -43,10 +42,9 @@ const formats: ReadonlyMap<FileFormat, RecordFileFormat> = new Map([
 export function createExporting({
   reader,
   positions,
+  slots,
   audit,
 }: CollectionDependencies): Pick<ServiceImpl<typeof CollectionService>, 'exportRecords'> {
-  let running = 0;
-
   return {
     async *exportRecords(request, context) {
       const tenant = tenantOf(context);
@@ -60,13 +58,6 @@ export function createExporting({
         ...windowOf(request),
       };
       const minPosition = openPosition(positions, tenant, request.minPosition);
-      if (running >= maxExports) {
-        throw new DomainError(`${maxExports} exports are running already; try again when one has ended.`, {
-          kind: 'resource-exhausted',
-          reason: 'TOO_MANY_EXPORTS',
-          retryAfterMs,
-        });
-      }
       const given = audit(context, {
         kind,
         bot_id: filter.botId,
@@ -75,7 +66,7 @@ export function createExporting({
         window_start: filter.windowStart?.toISOString(),
         window_end: filter.windowEnd?.toISOString(),
       });
-      running += 1;
+      const release = slots.take();
       try {
         const chunks = handOver<string>(
           (emit) =>
@@ -105,7 +96,7 @@ export function createExporting({
         const encoder = new TextEncoder();
         for await (const chunk of chunks) yield { lines: encoder.encode(chunk) };
       } finally {
-        running -= 1;
+        release();
       }
     },
   };
