@@ -4,8 +4,8 @@ import type { Transaction } from '@parley/database';
 import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
-import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
-import { readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { activeMembersSql, readDistinctCounts, userCountsSql } from '../src/storage/active-people.sql.ts';
+import { kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
 import { event, inOrder, tenantA } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { logger, openMetricsRows, partition } from './metrics-database.ts';
@@ -127,6 +127,71 @@ test(
     }
   },
 );
+
+test('a question is planned a few times on a connection, and then never again', async () => {
+  const metrics = await openMetricsRows(cluster);
+  await metrics.fold(inOrder(traffic(3_000, 'first')));
+  const window = { start, end, cut: cutWindow(start, end) };
+  const scope = { partition, tenantId: tenantA, generation: 1, botId: '', groupId: '' };
+
+  const kept = await metrics.app.withTenant(tenantA, async (tx) => {
+    for (let turn = 0; turn < 20; turn += 1) {
+      await readKpiState(tx, scope, window);
+      await readDistinctCounts(tx, scope, window);
+    }
+    const { rows } = await tx.query<{ name: string; again: bigint }>(
+      'select name, custom_plans as again from pg_prepared_statements order by name',
+    );
+    return rows;
+  });
+
+  const names = [kpiStateSql, activeMembersSql, userCountsSql].map(({ name }) => name).sort();
+  expect(kept.map(({ name }) => name)).toEqual(names);
+  for (const { again } of kept) expect(Number(again)).toBeLessThanOrEqual(5);
+});
+
+test('plans that were made while the tables were empty go by index when they are full', async () => {
+  const metrics = await openMetricsRows(cluster);
+  const instants = (...times: readonly string[]) =>
+    `array[${times.map((time) => `'${time}'`).join()}]::timestamptz[]`;
+  const [from, to] = [instants('2026-01-11'), instants('2026-02-10')];
+  const [edgeFrom, edgeTo] = [instants('2026-02-10'), instants('2026-02-10T00:10:00Z')];
+  const ofTenant = `${partition}, '${tenantA}', 1`;
+  const parts = `'', array[2]::smallint[], ${from}, ${to}, ${edgeFrom}, ${edgeTo}`;
+  const questions = [
+    { statement: kpiStateSql, values: `${ofTenant}, ${parts}` },
+    { statement: activeMembersSql, values: `${ofTenant}, ${parts}` },
+    { statement: userCountsSql, values: `${ofTenant}, array[1, 2, 3], now()` },
+  ];
+  const accesses: Access[] = [];
+  await metrics.app.withTenant(tenantA, async (tx) => {
+    await tx.query('set local plan_cache_mode = force_generic_plan');
+    for (const [index, { statement, values }] of questions.entries()) {
+      await tx.query(`prepare question_${index} as ${statement.text}`);
+      await tx.query(`execute question_${index}(${values})`);
+    }
+    await metrics.fold(inOrder(traffic(5_000, 'first')));
+    for (const [index, { values }] of questions.entries()) {
+      const { rows } = await tx.query<{ 'QUERY PLAN': readonly [{ Plan: Plan }] }>(
+        `explain (analyze, format json) execute question_${index}(${values})`,
+      );
+      for (const row of rows) collect(row['QUERY PLAN'][0].Plan, accesses);
+      await tx.query(`deallocate question_${index}`);
+    }
+  });
+  const seen = new Set(accesses.map(({ by }) => by).filter((by) => by !== 'Function Scan'));
+  expect(seen).toEqual(
+    new Set([
+      'kpi_rollups_pkey',
+      'member_sets_pkey',
+      'interaction_facts_by_time',
+      'conversion_facts_by_time',
+      'feedback_facts_by_time',
+      'member_facts_pkey',
+      'user_facts_by_time',
+    ]),
+  );
+});
 
 test('a batch finds the facts that it touches by their keys', { timeout: 120_000 }, async () => {
   const metrics = await openMetricsRows(cluster);

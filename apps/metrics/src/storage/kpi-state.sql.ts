@@ -76,11 +76,16 @@ function allFactRows(stretches: string, condition: string): string {
  * The state of a tenant or of one of its bots over a window: its buckets of the fewest levels, and the facts of what is
  * left inside quarter hours. Parameters: partition, tenant, generation, bot, then the buckets' levels, starts and ends,
  * then starts and ends of what is left. Leans on the primary key of kpi_rollups and on the …_by_time indexes of facts.
- * OFFSET 0: each part by the whole key, also while the planner knows nothing of the tables.
+ * OFFSET 0: each part by the whole key, also while the planner knows nothing of the tables. So a plan that was made then
+ * is as good as any, and is kept: to plan it takes four times as long as to run it. Arrays stand in a SELECT, where the
+ * planner does not see how few items they have: it would take plans for them alone for cheaper, and plan every time.
  */
-export const kpiStateSql = `
+export const kpiStateSql = {
+  name: 'read-kpi-state',
+  text: `
     select ${sums} from (
-      select r.* from unnest($5::smallint[], $6::timestamptz[], $7::timestamptz[]) as part (level, starts_at, ends_at)
+      select r.* from unnest((select $5::smallint[]), (select $6::timestamptz[]), (select $7::timestamptz[]))
+                        as part (level, starts_at, ends_at)
        cross join lateral (
          select ${columns.join(', ')} from kpi_rollups r
           where r.partition = $1 and r.tenant_id = $2 and r.generation = $3
@@ -89,8 +94,9 @@ export const kpiStateSql = `
          offset 0
        ) as r
       union all
-      ${allFactRows('unnest($8::timestamptz[], $9::timestamptz[])', "f.bot_id <> '' and ($4 = '' or f.bot_id = $4)")}
-    ) as part`;
+      ${allFactRows('unnest((select $8::timestamptz[]), (select $9::timestamptz[]))', "f.bot_id <> '' and ($4 = '' or f.bot_id = $4)")}
+    ) as part`,
+};
 
 /**
  * The state of a group, or of one bot in it, over a window: from facts, since there are as many groups as a tenant
