@@ -39,11 +39,12 @@ async function exported(
 const jsonl = FileFormat.JSONL;
 const csv = FileFormat.CSV;
 
+const sentAt = new Date();
 const some: readonly Event[] = [
   {
     eventId: 'i-1',
     occurredAt: at(1),
-    sentAt: at(2),
+    sentAt: timestampFromDate(sentAt),
     payload: {
       case: 'interaction',
       value: {
@@ -110,7 +111,7 @@ test('JSONL holds every field by the guide’s names, an interaction with its co
       type: 'interaction',
       id: 'i-1',
       timestamp: '2026-03-01T10:00:01.000Z',
-      sent_at: '2026-03-01T10:00:02.000Z',
+      sent_at: sentAt.toISOString(),
       bot_id: 'shop',
       group_id: 'g',
       member_id: 'm',
@@ -155,7 +156,7 @@ test('CSV is RFC 4180: texts that a spreadsheet would run are defused, numbers a
   expect(interactions.split('\r\n')).toEqual([
     'type,id,timestamp,sent_at,bot_id,group_id,member_id,session_id,channel,message_text,intent,intent_score,sentiment,response_text,response_time_ms,error_code,attributes',
     'interaction,i-0,2026-03-01T10:00:00.000Z,,other,,,,,,,,,,,,',
-    'interaction,i-1,2026-03-01T10:00:01.000Z,2026-03-01T10:00:02.000Z,shop,g,m,s,web,' +
+    `interaction,i-1,2026-03-01T10:00:01.000Z,${sentAt.toISOString()},shop,g,m,s,web,` +
       '"\'=SUM(A1), ""quoted""\nand more",buy,0.5,positive,\'\'tis,0,,' +
       '"{""a"":1,""model"":""m-1"",""intent"":""its own""}"',
     '',

@@ -113,15 +113,16 @@ export async function appendInTransaction(
 function sort(group: readonly NewEvent[]): SortedGroup {
   const families = new Map<string, Family>();
   const entries = group.map((event, index) => {
-    const { partition, tenantId, kind, eventKey, occurredAt } = event;
+    const { partition, tenantId, kind, eventKey } = event;
     const name = `${partition} ${kind} ${tenantId}`;
     let family = families.get(name);
     if (family === undefined) {
       family = { partition, tenantId, kind, earliest: undefined, entries: new Map() };
       families.set(name, family);
     }
-    if (occurredAt !== undefined && (family.earliest === undefined || occurredAt < family.earliest)) {
-      family.earliest = occurredAt;
+    // A clock may have been set right between an event and its repeat, so both of its times count.
+    for (const at of [event.occurredAt, event.reportedAt]) {
+      if (at !== undefined && (family.earliest === undefined || at < family.earliest)) family.earliest = at;
     }
     let entry = family.entries.get(eventKey);
     if (entry === undefined) {

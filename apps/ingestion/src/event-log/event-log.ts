@@ -13,6 +13,8 @@ export interface NewEvent {
   readonly fingerprint: bigint;
   /** Undefined: when it is received. */
   readonly occurredAt: Date | undefined;
+  /** What the producer's clock said, where it is known to be wrong; a repeat is sought from the earlier of both on. */
+  readonly reportedAt?: Date | undefined;
   /** A `parley.ingestion.v1.Event` as bytes; not to be changed while the call lasts. */
   readonly body: Uint8Array;
   /**
@@ -38,7 +40,7 @@ export interface EventLog extends LogSource {
   /**
    * Keeps events that are new and tells what became of each, in the order given. Whatever the outcome, when this
    * resolves it is durable: committed, on the standbys too where the server waits for them. A repeat is known for as
-   * long as its event is kept, sought from the month of its `occurredAt` on, without one in the last 35 days.
+   * long as its event is kept, sought from the month of its `occurredAt`, or `reportedAt`, on, without one in the last 35 days.
    *
    * A call is not atomic: when it fails, any of its events may have been kept, and repeating it is safe. An abort of
    * the signal takes the call out while it waits; afterwards it has no effect.

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Money } from '@parley/contracts/parley/type/v1/money';
 import type { CopyValue } from '@parley/database';
@@ -15,11 +16,14 @@ import {
 } from '../event-content/enum-names.ts';
 import type { FactKind } from '../storage/fact-tables.ts';
 
-/** An event's own columns, in the order of its table; undefined for events of kinds that have no such table. */
-export function factRowOf({
-  eventId,
-  payload,
-}: Event): { readonly kind: FactKind; readonly values: readonly CopyValue[] } | undefined {
+/**
+ * An event's own columns, in the order of its table; undefined for events of kinds that have no such table.
+ * @param countedAt the time by which it counts: the producer's, unless that was corrected.
+ */
+export function factRowOf(
+  { eventId, occurredAt, payload }: Event,
+  countedAt: Date,
+): { readonly kind: FactKind; readonly values: readonly CopyValue[] } | undefined {
   switch (payload.case) {
     case 'interaction': {
       const it = payload.value;
@@ -45,6 +49,7 @@ export function factRowOf({
           it.intent !== '',
           sentiment !== undefined,
           reading === undefined ? null : JSON.stringify(reading),
+          reportedAt(occurredAt, countedAt),
         ],
       };
     }
@@ -157,6 +162,12 @@ export function factRowOf({
     default:
       return undefined;
   }
+}
+
+/** The producer's time where another counts in its place. */
+function reportedAt(occurredAt: Event['occurredAt'], countedAt: Date): Date | null {
+  const reported = occurredAt && timestampDate(occurredAt);
+  return reported === undefined || reported.getTime() === countedAt.getTime() ? null : reported;
 }
 
 /** On the wire, empty means: not given. */

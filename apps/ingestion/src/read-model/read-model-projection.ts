@@ -58,7 +58,7 @@ async function foldEvents(
       const { intent, sentiment } = event.payload.value;
       if (intent === '' || sentiment === Sentiment.UNSPECIFIED) unsaid.push({ tenantId, eventKey });
     }
-    const fact = factRowOf(event);
+    const fact = factRowOf(event, occurredAt);
     if (fact === undefined) continue;
     const sentAt = event.sentAt === undefined ? null : timestampDate(event.sentAt);
     const rows = facts.get(fact.kind) ?? [];

@@ -11,6 +11,7 @@ import type { EventKindNumber } from '@parley/event';
 import type { MessageValidator } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
 import type { CandidateEvent, RefusalReason } from '../use-cases/candidate-event.ts';
+import { correctTime } from '../event-content/correct-time.ts';
 import { findBrokenRules } from './event-rules.ts';
 
 export interface EventCheckDependencies {
@@ -59,8 +60,11 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
     if (violations.length > 0 || kind === undefined) {
       return refuse('INVALID_FIELDS', describe(violations), violations);
     }
-    const occurredAt = event.occurredAt && timestampDate(event.occurredAt);
-    if (occurredAt !== undefined && occurredAt.getTime() > now().getTime() + maxAheadMs) {
+    const receivedAt = now();
+    const reportedAt = event.occurredAt && timestampDate(event.occurredAt);
+    const occurredAt =
+      reportedAt && correctTime(reportedAt, event.sentAt && timestampDate(event.sentAt), receivedAt);
+    if (occurredAt !== undefined && occurredAt.getTime() > receivedAt.getTime() + maxAheadMs) {
       return refuse('TOO_FAR_AHEAD', 'The event would occur more than 24 hours from now.', [
         { field: 'occurred_at', description: 'must be at most 24 hours ahead', reason: 'TOO_FAR_AHEAD' },
       ]);
@@ -77,6 +81,7 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
         eventKey: eventKeyOf(eventId),
         fingerprint: hash('sha256', came, 'buffer').readBigInt64BE(0),
         occurredAt,
+        reportedAt,
         body: givenId === '' ? encode({ ...event, eventId }) : mayHoldUnknown(event) ? encode(event) : came,
         sameContentAs: (stored) => isSameContent(event, stored),
       },

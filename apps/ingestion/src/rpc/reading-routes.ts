@@ -128,6 +128,7 @@ function toRecord(row: InteractionRow): InteractionRecord {
     interactionId: row.interaction_id,
     occurredAt: timestampFromDate(row.occurred_at),
     receivedAt: timestampFromDate(row.received_at),
+    reportedAt: row.reported_at === null ? undefined : timestampFromDate(row.reported_at),
     interaction: create(InteractionSchema, {
       botId: row.bot_id,
       groupId: row.group_id ?? '',

@@ -48,6 +48,7 @@ export const factTables = {
       ['intent_given', 'bool'],
       ['sentiment_given', 'bool'],
       ['understanding', 'jsonb'],
+      ['reported_at', 'timestamptz'],
     ],
   },
   completion: {

@@ -32,6 +32,8 @@ export interface InteractionRow {
   readonly interaction_id: string;
   readonly occurred_at: Date;
   readonly received_at: Date;
+  /** What the producer's clock said, where that was corrected. */
+  readonly reported_at: Date | null;
   readonly bot_id: string;
   readonly group_id: string | null;
   readonly member_id: string | null;
@@ -53,7 +55,7 @@ export interface InteractionRow {
 
 /** What came of the interactions in `found`: looked up for these rows alone, both by index. */
 const withOutcome = `
-  select i.interaction_id, i.occurred_at, i.received_at, i.bot_id, i.group_id, i.member_id, i.conversation_id, i.channel,
+  select i.interaction_id, i.occurred_at, i.received_at, i.reported_at, i.bot_id, i.group_id, i.member_id, i.conversation_id, i.channel,
          i.message_text, i.intent, i.intent_score, i.sentiment,
          coalesce(c.response_text, i.response_text) as response_text,
          coalesce(c.response_time_ms, i.response_time_ms) as response_time_ms,

@@ -68,7 +68,8 @@ export function parseLine(text: string, options: ParseLineOptions): ParsedLine {
   const tenantName = fields.text('tenant') ?? fields.text('tenant_id');
   const id = fields.text('id') ?? fields.text('event_id');
   const occurredAt = fields.instant('timestamp') ?? fields.instant('occurred_at');
-  const sentAt = fields.instant('sent_at');
+  // Of an earlier sending: the file's age is no error of the clock that wrote it.
+  fields.instant('sent_at');
   const payload = readPayload(type, fields, id, options.defaultCurrency);
   const given = fields.object('attributes');
   const attributes = { ...fields.rest(), ...given };
@@ -77,7 +78,6 @@ export function parseLine(text: string, options: ParseLineOptions): ParsedLine {
     // A completion's id is its interaction's.
     eventId: payload.case === 'completion' ? payload.value.interactionId : id || eventKeyOf(text.trim()),
     ...(occurredAt && { occurredAt: timestampFromDate(occurredAt) }),
-    ...(sentAt && { sentAt: timestampFromDate(sentAt) }),
     payload,
   });
   return { event, tenantName };

@@ -12,6 +12,7 @@ import { indexRecordsByTime } from './0010-index-records-by-time.ts';
 import { keepUnderstandings } from './0011-keep-understandings.ts';
 import { auditTextReads } from './0012-audit-text-reads.ts';
 import { expireKeys } from './0013-expire-keys.ts';
+import { keepReportedTimes } from './0014-keep-reported-times.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -28,4 +29,5 @@ export const migrations: readonly NamedMigration[] = [
   keepUnderstandings,
   auditTextReads,
   expireKeys,
+  keepReportedTimes,
 ];

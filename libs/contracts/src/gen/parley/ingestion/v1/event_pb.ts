@@ -34,16 +34,19 @@ export type Event = Message<"parley.ingestion.v1.Event"> & {
   eventId: string;
 
   /**
-   * When it happened, by the producer's clock. Empty: when it is received. At most 24 hours ahead of the service's
-   * clock; otherwise any year from 1 to 9999 that is inside the tenant's retention.
+   * When it happened, by the producer's clock. Empty: when it is received. Once corrected by `sent_at`, at most 24 hours
+   * ahead of the service's clock; otherwise any year from 1 to 9999 that is inside the tenant's retention.
    *
    * @generated from field: google.protobuf.Timestamp occurred_at = 2;
    */
   occurredAt?: Timestamp | undefined;
 
   /**
-   * When the producer sent it, by the same clock as `occurred_at`; it tells that clock's error. Empty: not known.
-   * Not part of the content that a repeat is compared by.
+   * When the producer sent it this time, by the same clock as `occurred_at`; it tells that clock's error. Where it is more
+   * than a minute from when the event is received, the event counts at `occurred_at` plus (received minus `sent_at`), in
+   * all figures, lists and filters; the producer's own time is kept and shown as `InteractionRecord.reported_at`. An
+   * event that waited and is sent late has a fresh `sent_at`, and is not shifted. Empty: the clock is believed. Not part
+   * of the content that a repeat is compared by.
    *
    * @generated from field: google.protobuf.Timestamp sent_at = 3;
    */
