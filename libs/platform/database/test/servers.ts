@@ -33,7 +33,7 @@ export async function startServer(
     server,
     remove: async () => {
       await server.stop();
-      await rm(dataDir, { recursive: true });
+      await rm(dataDir, { recursive: true, maxRetries: 10, retryDelay: 100 });
     },
   };
 }

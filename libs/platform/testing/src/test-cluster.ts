@@ -100,7 +100,7 @@ export async function startTestCluster({ binDir, settings }: TestClusterOptions 
     },
     stop: async () => {
       await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
   };
 }
