@@ -150,6 +150,44 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await revokeKeyCommand(session, keyId, options));
     });
 
+  const quarantine = program
+    .command('quarantine')
+    .description('see, correct and replay what could not be accepted');
+  inTenant(quarantine.command('list').description('list it, the latest first'))
+    .option('--reason <reason>', 'only those with this reason, such as INVALID_FIELDS')
+    .option('--limit <number>', 'how many at most', '100')
+    .action(async (options) => {
+      const { listQuarantineCommand } = await import('./commands/quarantine.ts');
+      ended(await listQuarantineCommand(session, options));
+    });
+  inTenant(quarantine.command('show').description('print one with its content'))
+    .argument('<id>', 'as `parley quarantine list` prints it')
+    .action(async (id: string, options) => {
+      const { showQuarantinedCommand } = await import('./commands/quarantine.ts');
+      ended(await showQuarantinedCommand(session, id, options));
+    });
+  inTenant(quarantine.command('fix').description('record a corrected event in place of one'))
+    .argument('<id>', 'as `parley quarantine list` prints it')
+    .argument('[file]', 'the event as JSON, as `show` prints it; - is standard input', '-')
+    .action(async (id: string, file: string, options) => {
+      const { fixQuarantinedCommand } = await import('./commands/quarantine.ts');
+      ended(await fixQuarantinedCommand(session, id, file, options));
+    });
+  inTenant(quarantine.command('replay').description('record events again as they came'))
+    .argument('[ids...]', 'as `parley quarantine list` prints them')
+    .option('--all', 'all that there are')
+    .option('--reason <reason>', 'with --all, only those with this reason')
+    .action(async (ids: readonly string[], options) => {
+      const { replayQuarantineCommand } = await import('./commands/quarantine.ts');
+      ended(await replayQuarantineCommand(session, ids, options));
+    });
+  inTenant(quarantine.command('discard').description('remove events for good'))
+    .argument('<ids...>', 'as `parley quarantine list` prints them')
+    .action(async (ids: readonly string[], options) => {
+      const { discardQuarantinedCommand } = await import('./commands/quarantine.ts');
+      ended(await discardQuarantinedCommand(session, ids, options));
+    });
+
   program
     .command('projections')
     .description('list what is computed from the log, and how far it is')
@@ -209,6 +247,12 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     });
 
   return program;
+}
+
+function inTenant(command: Command): Command {
+  return command
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON');
 }
 
 function scoped(command: Command): Command {
