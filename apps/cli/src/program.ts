@@ -71,6 +71,21 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await exportMemberCommand(session, options));
     });
 
+  program
+    .command('doctor')
+    .description(
+      'say what is wrong with what the bots send, and what to do about it; 3 when something is critical',
+    )
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--bot <id>', 'only this bot')
+    .option('--from <time>', 'an instant, or a date (default seven days before the end)')
+    .option('--to <time>', 'the end, not included (default now)')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { doctorCommand } = await import('./commands/doctor.ts');
+      ended(await doctorCommand(session, options));
+    });
+
   inWindow(program.command('kpis').description('print the KPIs of the guide’s three dashboards')).action(
     async (options) => {
       const { kpisCommand } = await import('./commands/kpis.ts');

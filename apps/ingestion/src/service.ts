@@ -27,6 +27,7 @@ import { ingestionAccess } from './rpc/access-policy.ts';
 import { createAccessRoutes } from './rpc/access-routes.ts';
 import { createEventCheck } from './rpc/check-event.ts';
 import { createExporting } from './rpc/collection-routes.ts';
+import { createExamining } from './rpc/examine-routes.ts';
 import { createEventLogRoutes } from './rpc/event-log-routes.ts';
 import { createExportSlots } from './rpc/export-slots.ts';
 import { createMemberExport } from './rpc/member-export-routes.ts';
@@ -37,6 +38,7 @@ import { createTenantRoutes } from './rpc/tenant-routes.ts';
 import { createTextReadAudit } from './rpc/text-read-audit.ts';
 import { createTextReadListing } from './rpc/text-read-routes.ts';
 import { addUnimplementedRoutes } from './rpc/unimplemented-routes.ts';
+import { createCollectionCounts } from './storage/collection-counts.ts';
 import { createKeyDirectory } from './storage/key-directory.ts';
 import { createKeyUses } from './storage/key-uses.ts';
 import { openDatabases } from './storage/open-databases.ts';
@@ -116,7 +118,9 @@ export async function createIngestionService(
   const positions = createPositionSealer(config.serviceSecret);
   const quarantine = createQuarantineStore({ app, newId });
   const check = createEventCheck({ validator: createMessageValidator(), now, newEventId: newId });
-  const recording = { log, quarantine, positions, now, check };
+  const counts = createCollectionCounts({ worker, now, logger });
+  closers.push('collection counts', () => counts.close());
+  const recording = { log, quarantine, positions, counts, now, check };
   const reader = createProjectionReader({
     db: app,
     projection: readModelName,
@@ -150,7 +154,10 @@ export async function createIngestionService(
         .service(QuarantineService, createQuarantineRoutes({ ...recording, audit }))
         .service(AccessService, createAccessRoutes(noted))
         .service(EventLogService, createEventLogRoutes(log))
-        .service(CollectionService, createExporting({ reader, positions, slots, audit }))
+        .service(CollectionService, {
+          ...createExamining({ reader, positions, counts, now }),
+          ...createExporting({ reader, positions, slots, audit }),
+        })
         .rpc(PrivacyService.method.exportMember, createMemberExport({ reader, log, slots, audit }))
         .rpc(PrivacyService.method.listTextReads, createTextReadListing(textReads));
       for (const service of toCome) addUnimplementedRoutes(router, service, served);

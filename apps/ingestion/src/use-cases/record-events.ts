@@ -2,6 +2,7 @@ import type { PositionSealer, Tenant } from '@parley/access';
 import type { FieldViolation } from '@parley/errors';
 import type { Now } from '@parley/runtime';
 import type { AppendResult, EventLog } from '../event-log/event-log.ts';
+import type { Collected, CollectionCounts } from '../storage/collection-counts.ts';
 import type { NewQuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
 import type { CandidateEvent, CheckedEvent, RefusalReason } from './candidate-event.ts';
 
@@ -9,6 +10,7 @@ export interface RecordingDependencies {
   readonly log: EventLog;
   readonly quarantine: QuarantineStore;
   readonly positions: PositionSealer;
+  readonly counts: Pick<CollectionCounts, 'note'>;
   readonly now: Now;
 }
 
@@ -36,7 +38,7 @@ export interface Recording {
  * as duplicate.
  */
 export async function recordEvents(
-  { log, quarantine, positions, now }: RecordingDependencies,
+  { log, quarantine, positions, counts, now }: RecordingDependencies,
   tenant: Tenant,
   candidates: readonly CandidateEvent[],
   signal: AbortSignal,
@@ -69,6 +71,7 @@ export async function recordEvents(
     return { outcome, eventId, reason, message, violations, index };
   });
   const ids = await quarantine.keep(tenant, kept, now());
+  counts.note(tenant, collectedOf(checked, appended, candidates.length - checked.length, now()));
 
   const offsets = appended.filter(({ outcome }) => outcome !== 'conflict').map(({ offset }) => offset);
   const last = offsets.reduce((highest, offset) => (offset > highest ? offset : highest), 0n);
@@ -80,6 +83,27 @@ export async function recordEvents(
     }),
     position: last === 0n ? '' : positions.seal({ partition: tenant.partition, offset: last }),
   };
+}
+
+/** An accepted event that occurred longer ago is counted as ancient. */
+const ancientMs = 7 * 24 * 3_600_000;
+
+function collectedOf(
+  checked: readonly CheckedEvent[],
+  appended: readonly AppendResult[],
+  rejected: number,
+  now: Date,
+): Collected {
+  const before = now.getTime() - ancientMs;
+  const collected = { accepted: 0, duplicate: 0, conflict: 0, rejected, ancient: 0 };
+  checked.forEach(({ event: { occurredAt } }, index) => {
+    const outcome = appended[index]?.outcome ?? 'accepted';
+    collected[outcome] += 1;
+    if (outcome === 'accepted' && occurredAt !== undefined && occurredAt.getTime() < before) {
+      collected.ancient += 1;
+    }
+  });
+  return collected;
 }
 
 function conflictOf({ eventId, event }: CheckedEvent) {

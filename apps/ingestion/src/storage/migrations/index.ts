@@ -13,6 +13,7 @@ import { keepUnderstandings } from './0011-keep-understandings.ts';
 import { auditTextReads } from './0012-audit-text-reads.ts';
 import { expireKeys } from './0013-expire-keys.ts';
 import { keepReportedTimes } from './0014-keep-reported-times.ts';
+import { createCollectionCounts } from './0015-create-collection-counts.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -30,4 +31,5 @@ export const migrations: readonly NamedMigration[] = [
   auditTextReads,
   expireKeys,
   keepReportedTimes,
+  createCollectionCounts,
 ];

@@ -29,7 +29,7 @@ export type ExamineCollectionRequest = Message<"parley.ingestion.v1.ExamineColle
   botId: string;
 
   /**
-   * From when on, by receipt. Absent: seven days before the end.
+   * From when on, by when events occurred (rejected ones and duplicates: by receipt). Absent: seven days before the end.
    *
    * @generated from field: google.protobuf.Timestamp window_start = 2;
    */
@@ -64,7 +64,7 @@ export const ExamineCollectionRequestSchema: GenMessage<ExamineCollectionRequest
  */
 export type ExamineCollectionResponse = Message<"parley.ingestion.v1.ExamineCollectionResponse"> & {
   /**
-   * The bots, those with the worst finding first, then by name.
+   * The bots, those with the worst finding first, then by name; up to 200.
    *
    * @generated from field: repeated parley.ingestion.v1.BotCollection bots = 1;
    */
@@ -78,14 +78,14 @@ export type ExamineCollectionResponse = Message<"parley.ingestion.v1.ExamineColl
   findings: Finding[];
 
   /**
-   * Events received in the window that were in the log already.
+   * Events received in the window that were in the log already. Counted by the hour; a crash forgets ten seconds.
    *
    * @generated from field: int64 duplicate_count = 3;
    */
   duplicateCount: bigint;
 
   /**
-   * Events in quarantine from the window.
+   * Events in quarantine from the window, up to 10,000.
    *
    * @generated from field: int64 quarantined_count = 4;
    */
@@ -120,14 +120,14 @@ export type BotCollection = Message<"parley.ingestion.v1.BotCollection"> & {
   botId: string;
 
   /**
-   * When its last event was received. Absent: none was in the window.
+   * When its latest interaction was received, in the window or not.
    *
    * @generated from field: google.protobuf.Timestamp last_received_at = 2;
    */
   lastReceivedAt?: Timestamp | undefined;
 
   /**
-   * Its interactions in the window.
+   * Its interactions in the window that were looked at: the latest 10,000. The counts below are among them.
    *
    * @generated from field: int64 interaction_count = 3;
    */
@@ -135,7 +135,7 @@ export type BotCollection = Message<"parley.ingestion.v1.BotCollection"> & {
 
   /**
    * The longest time without an event while the bot is usually busy: hours of the week in which it had events in at least
-   * half of the weeks. Absent: none.
+   * two of the four weeks before the window's end. Absent: none of three busy hours.
    *
    * @generated from field: parley.ingestion.v1.Gap longest_gap = 4;
    */
