@@ -2,6 +2,17 @@ export { maxTextLength } from './features.ts';
 export { fallbackIntent, outOfScopeLabel, readIntent, usualThreshold } from './intent-model.ts';
 export type { IntentModel, IntentReading } from './intent-model.ts';
 export type { IntentQuality, QualityOfIntent } from './intent-quality.ts';
-export { decodeIntentModel, encodeIntentModel } from './model-bytes.ts';
+export {
+  decodeIntentModel,
+  decodeSentimentModel,
+  encodeIntentModel,
+  encodeSentimentModel,
+} from './model-bytes.ts';
+export { readSentiment, sentiments } from './sentiment-model.ts';
+export type { SentimentModel, SentimentName, SentimentReading } from './sentiment-model.ts';
 export { trainingLimits, trainIntents } from './train-intents.ts';
 export type { IntentExample, TrainedIntents, TrainingOptions } from './train-intents.ts';
+export { trainSentiment } from './train-sentiment.ts';
+export type { SentimentExample } from './train-sentiment.ts';
+export { hashToken } from './valence.ts';
+export type { ValenceLexicon } from './valence.ts';

@@ -1,28 +1,23 @@
 import type { IntentModel } from './intent-model.ts';
-import type { Calibrator } from './logistic-regression.ts';
+import { pack, unpack } from './packed-arrays.ts';
+import type { SentimentModel } from './sentiment-model.ts';
 
-/** What stands in front of the arrays, as JSON. */
-interface Head {
-  readonly intents: readonly string[];
-  readonly knowsOutside: boolean;
-  readonly unit: number;
-  readonly confidence: Calibrator;
-  readonly outside: Calibrator;
+/** "PIM1" and "PSM1": the forms of these bytes, and of the hashes in them. */
+const intentMagic = 0x314d4950;
+const sentimentMagic = 0x314d5350;
+const largestWeight = 32_767;
+
+type IntentHead = Pick<IntentModel, 'intents' | 'knowsOutside' | 'unit' | 'confidence' | 'outside'> & {
   readonly placeCount: number;
   readonly weightCount: number;
-}
+};
 
-/** "PIM1": the form of these bytes, and of the hashes in them. */
-const magic = 0x314d4950;
-
-/** A model as bytes, little-endian: what `decodeIntentModel` reads. */
+/** A model as bytes: what `decodeIntentModel` reads. */
 export function encodeIntentModel(model: IntentModel): Uint8Array {
   const { intents, vocabulary, starts, classes, weights, unit, biases, knowsOutside, confidence, outside } =
     model;
   const { places, rarity } = vocabulary;
-  const hashes = new Uint32Array(places.size);
-  for (const [hash, place] of places) hashes[place] = hash;
-  const head: Head = {
+  const head: IntentHead = {
     intents,
     knowsOutside,
     unit,
@@ -31,50 +26,21 @@ export function encodeIntentModel(model: IntentModel): Uint8Array {
     placeCount: places.size,
     weightCount: weights.length,
   };
-  const text = new TextEncoder().encode(JSON.stringify(head));
-  const arrays = [hashes, rarity, starts, biases, classes, weights];
-  const size = arrays.reduce((sum, { byteLength }) => sum + byteLength, 8 + text.length);
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, magic, true);
-  view.setUint32(4, text.length, true);
-  bytes.set(text, 8);
-  let end = 8 + text.length;
-  for (const array of arrays) {
-    bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), end);
-    end += array.byteLength;
-  }
-  return bytes;
+  return pack(intentMagic, head, [hashesOf(places), rarity, starts, biases, classes, weights]);
 }
 
 /** @throws Error for anything but the bytes of a model of this form. */
 export function decodeIntentModel(bytes: Uint8Array): IntentModel {
-  try {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (view.getUint32(0, true) !== magic) throw new RangeError('They begin with another word.');
-    const headEnd = 8 + view.getUint32(4, true);
-    const head = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, headEnd)),
-    ) as Head;
-    const classCount = head.intents.length + (head.knowsOutside ? 1 : 0);
-    // Copied, since a view needs its start at a multiple of its items.
-    let end = headEnd;
-    const take = (length: number): ArrayBuffer => {
-      const part = bytes.slice(end, end + length);
-      if (part.length !== length) throw new RangeError('They end too soon.');
-      end += length;
-      return part.buffer;
-    };
-    const hashes = new Uint32Array(take(head.placeCount * 4));
-    const rarity = new Float32Array(take(head.placeCount * 4));
-    const starts = new Uint32Array(take((head.placeCount + 1) * 4));
-    const biases = new Float32Array(take(classCount * 4));
-    const classes = new Uint16Array(take(head.weightCount * 2));
-    const weights = new Int16Array(take(head.weightCount * 2));
-    if (end !== bytes.length) throw new RangeError('They go on too long.');
-    const places = new Map<number, number>();
-    for (const [place, hash] of hashes.entries()) places.set(hash, place);
-    const { intents, knowsOutside, unit, confidence, outside } = head;
+  return decoding('intents', () => {
+    const { head, take, end } = unpack<IntentHead>(intentMagic, bytes);
+    const { intents, knowsOutside, unit, confidence, outside, placeCount, weightCount } = head;
+    const places = placesOf(new Uint32Array(take(placeCount * 4)));
+    const rarity = new Float32Array(take(placeCount * 4));
+    const starts = new Uint32Array(take((placeCount + 1) * 4));
+    const biases = new Float32Array(take((intents.length + (knowsOutside ? 1 : 0)) * 4));
+    const classes = new Uint16Array(take(weightCount * 2));
+    const weights = new Int16Array(take(weightCount * 2));
+    end();
     return {
       intents,
       vocabulary: { places, rarity },
@@ -87,7 +53,71 @@ export function decodeIntentModel(bytes: Uint8Array): IntentModel {
       confidence,
       outside,
     };
+  });
+}
+
+interface SentimentHead {
+  readonly lexiconCount: number;
+  readonly placeCount: number;
+  readonly lexiconWeightCount: number;
+  readonly unit: number;
+}
+
+/** A model as bytes: what `decodeSentimentModel` reads, with weights to a 32,767th of the largest. */
+export function encodeSentimentModel({
+  lexicon,
+  places,
+  weights,
+  lexiconWeights,
+}: SentimentModel): Uint8Array {
+  const unit = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 1e-9) / largestWeight;
+  const head: SentimentHead = {
+    lexiconCount: lexicon.size,
+    placeCount: places.size,
+    lexiconWeightCount: lexiconWeights.length,
+    unit,
+  };
+  return pack(sentimentMagic, head, [
+    Uint32Array.from(lexicon.keys()),
+    Float32Array.from(lexicon.values()),
+    hashesOf(places),
+    Int16Array.from(weights, (weight) => Math.round(weight / unit)),
+    lexiconWeights,
+  ]);
+}
+
+/** @throws Error for anything but the bytes of a model of this form. */
+export function decodeSentimentModel(bytes: Uint8Array): SentimentModel {
+  return decoding('sentiment', () => {
+    const { head, take, end } = unpack<SentimentHead>(sentimentMagic, bytes);
+    const tokens = new Uint32Array(take(head.lexiconCount * 4));
+    const valences = new Float32Array(take(head.lexiconCount * 4));
+    const places = placesOf(new Uint32Array(take(head.placeCount * 4)));
+    const weights = Float32Array.from(
+      new Int16Array(take(head.placeCount * 6)),
+      (weight) => weight * head.unit,
+    );
+    const lexiconWeights = new Float32Array(take(head.lexiconWeightCount * 4));
+    end();
+    const lexicon = new Map(Array.from(tokens, (token, index) => [token, valences[index] ?? 0]));
+    return { lexicon, places, weights, lexiconWeights };
+  });
+}
+
+function hashesOf(places: ReadonlyMap<number, number>): Uint32Array {
+  const hashes = new Uint32Array(places.size);
+  for (const [hash, place] of places) hashes[place] = hash;
+  return hashes;
+}
+
+function placesOf(hashes: Uint32Array): ReadonlyMap<number, number> {
+  return new Map(Array.from(hashes, (hash, place) => [hash, place]));
+}
+
+function decoding<Model>(of: string, decode: () => Model): Model {
+  try {
+    return decode();
   } catch (error) {
-    throw new Error('The bytes are no model of intents.', { cause: error });
+    throw new Error(`The bytes are no model of ${of}.`, { cause: error });
   }
 }

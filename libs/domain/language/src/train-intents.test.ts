@@ -86,7 +86,9 @@ test('the order of the examples does not matter, nor who trains', () => {
 
 test('a model that was written and read again reads alike', () => {
   const { model } = trainIntents(shop);
-  const again = decodeIntentModel(encodeIntentModel(model));
+  // As a database gives bytes: somewhere inside a larger buffer.
+  const stored = Buffer.concat([Buffer.from([7]), encodeIntentModel(model)]).subarray(1);
+  const again = decodeIntentModel(stored);
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom(...'where is my order refund open today 你 zzz'.split(' '))),
