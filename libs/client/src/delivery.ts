@@ -102,7 +102,7 @@ export class Delivery {
         deadline - environment.monotonicMs(),
         new Promise<void>((resolve) => {
           const check = (): void => {
-            if (this.#hasFrom(last)) return;
+            if (!this.#isStopped && this.#hasFrom(last)) return;
             this.#waiters.delete(check);
             resolve();
           };
@@ -121,8 +121,8 @@ export class Delivery {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     for (const pause of this.#pauses) pause.end();
-    this.#waiters.clear();
     this.#options.transport.close();
+    this.#wake();
     const isLost = ({ settled }: QueuedEvent) => settled === undefined;
     const left = this.#queue.take(Infinity, Infinity);
     for (const { events, isQueued } of this.#batches) if (isQueued) left.push(...events);

@@ -4,7 +4,7 @@ import { StatusSchema } from '@parley/contracts/google/rpc/status';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import type { RecordEventsResponse } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import type { Client, ServiceError } from '@grpc/grpc-js';
+import type { Client, ClientUnaryCall, ServiceError } from '@grpc/grpc-js';
 import type { BatchTransport, TransportTarget } from './batch-transport.ts';
 import { CallFailure } from './call-failure.ts';
 import { millisecondsOf } from './milliseconds-of.ts';
@@ -16,6 +16,7 @@ const path = `/${IngestionService.typeName}/${method.name}`;
 export function createGrpcBatchTransport({ url, key }: TransportTarget): BatchTransport {
   let opened: ReturnType<typeof open> | undefined;
   let client: Client | undefined;
+  const calls = new Set<ClientUnaryCall>();
 
   async function open() {
     const grpc = await import('@grpc/grpc-js').catch((cause: unknown) => {
@@ -46,7 +47,7 @@ export function createGrpcBatchTransport({ url, key }: TransportTarget): BatchTr
       });
       const deadline = Date.now() + timeoutMs;
       return new Promise<RecordEventsResponse>((resolve, reject) => {
-        client.makeUnaryRequest(
+        const call = client.makeUnaryRequest(
           path,
           (message: typeof request) => Buffer.from(toBinary(method.input, message)),
           (bytes: Buffer) => fromBinary(method.output, bytes),
@@ -54,13 +55,18 @@ export function createGrpcBatchTransport({ url, key }: TransportTarget): BatchTr
           metadata,
           { deadline },
           (error, response) => {
+            calls.delete(call);
             if (response) resolve(response);
             else reject(failureOf(error));
           },
         );
+        calls.add(call);
       });
     },
-    close: () => client?.close(),
+    close() {
+      for (const call of calls) call.cancel();
+      client?.close();
+    },
   };
 }
 

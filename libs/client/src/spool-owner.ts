@@ -23,6 +23,15 @@ export const segmentName = (id: string): string => `${id}${segmentSuffix}`;
 export const ownFolder = (root: string, { host, pid, startedAt }: Owner, nonce: string): string =>
   join(root, `${plain(host)}.${pid}.${startedAt}.${nonce}`);
 
+/** Gives up a folder that is not empty, so that any client may take its segments over at once. */
+export async function abandonFolder(root: string, folder: string, { host }: Owner): Promise<void> {
+  const nonce = folder.slice(folder.lastIndexOf('.') + 1);
+  await rename(folder, ownFolder(root, { host, pid: nobody, startedAt: 0 }, nonce));
+}
+
+/** The number of no process. */
+const nobody = 0;
+
 const plain = (host: string): string => host.replace(/[^\w-]/g, '_');
 
 /** Shows that the owner lives; makes its folder where it is not there. */
@@ -65,6 +74,7 @@ async function hasEnded(
   now: number,
   isRunning: (pid: number) => boolean,
 ): Promise<boolean> {
+  if (owner.pid === nobody) return true;
   if (owner.host === plain(self.host)) {
     if (owner.pid === self.pid) return owner.startedAt !== self.startedAt;
     if (!isRunning(owner.pid)) return true;

@@ -8,6 +8,7 @@ import type { ReportedKind } from './event-input.ts';
 import type { QueuedEvent } from './event-queue.ts';
 import { readSegment, removeSegment, Segment, toRecord } from './segment.ts';
 import {
+  abandonFolder,
   adoptSegments,
   heartbeatMs,
   ownFolder,
@@ -164,10 +165,22 @@ export class Spool {
     await this.#adopting;
     await Promise.all([...this.#segments].map((segment) => segment.close()));
     await Promise.all(this.#removing);
-    await rmdir(this.#folder).catch((error: unknown) => {
-      // What is not empty is kept for whoever comes next.
-      if (!hasCode(error, ['ENOTEMPTY', 'EEXIST', 'ENOENT'])) this.#options.on.error(error);
-    });
+    try {
+      await rmdir(this.#folder);
+    } catch (error) {
+      if (hasCode(error, ['ENOENT'])) return;
+      if (hasCode(error, ['ENOTEMPTY', 'EEXIST'])) await this.#abandon();
+      else this.#options.on.error(error);
+    }
+  }
+
+  /** Keeps what is left for whoever comes next. */
+  async #abandon(): Promise<void> {
+    try {
+      await abandonFolder(this.#options.folder, this.#folder, this.#self);
+    } catch (error) {
+      this.#options.on.error(error);
+    }
   }
 
   /** Shows that we live, and takes over from those who do not. */
