@@ -2,13 +2,27 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createParleyClient, FeedbackType, MetricCategory, AggregationPeriod, Outcome } from '@parley/client';
+import { createClient } from '@connectrpc/connect';
+import {
+  createParleyClient,
+  instrumentHandler,
+  FeedbackType,
+  MetricCategory,
+  AggregationPeriod,
+  Outcome,
+} from '@parley/client';
 import type { DroppedEvent, ParleyClient, ParleyClientOptions } from '@parley/client';
+import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { DomainError } from '@parley/errors';
+import { createTransportTo } from '@parley/rpc';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startChild } from '../src/child-process.ts';
 import { createTenant, type TenantKeys } from '../src/credentials.ts';
+import { freePort } from '../src/free-port.ts';
+import { startFront, type Front, type FrontOptions } from '../src/front.ts';
 import { query } from '../src/query.ts';
 import { startServiceProcesses, type ServiceProcesses } from '../src/service-processes.ts';
+import { eventually } from '../src/within.ts';
 
 let folder: string;
 let processes: ServiceProcesses;
@@ -36,12 +50,23 @@ async function storedTimes(botId: string): Promise<number> {
   return Number(row?.count);
 }
 
-describe.each(['connect', 'grpc'] as const)('over %s', (transport) => {
-  function open(options: Partial<ParleyClientOptions> = {}): {
+async function openFront(options: FrontOptions): Promise<Front> {
+  const front = await startFront({ url: processes.urlOf('ingestion'), key: tenant.keys.ingest }, options);
+  onTestFinished(() => front.close());
+  return front;
+}
+
+type Transport = 'connect' | 'grpc';
+
+const openOver =
+  (transport: Transport) =>
+  (
+    options: Partial<ParleyClientOptions> = {},
+  ): {
     client: ParleyClient;
     dropped: DroppedEvent[];
     errors: Error[];
-  } {
+  } => {
     const dropped: DroppedEvent[] = [];
     const errors: Error[] = [];
     const client = createParleyClient({
@@ -56,7 +81,10 @@ describe.each(['connect', 'grpc'] as const)('over %s', (transport) => {
     });
     onTestFinished(async () => void (await client.shutdown({ timeoutMs: 0 })));
     return { client, dropped, errors };
-  }
+  };
+
+describe.each<Transport>(['connect', 'grpc'])('over %s', (transport) => {
+  const open = openOver(transport);
 
   test('every kind of event is stored, and a repeat under the same id is a duplicate', async () => {
     const { client, dropped } = open();
@@ -132,6 +160,106 @@ describe.each(['connect', 'grpc'] as const)('over %s', (transport) => {
     expect(await client.shutdown({ timeoutMs: 100 })).toEqual({ complete: false, queued: 0 });
     expect(dropped).toMatchObject([{ reason: 'shut-down' }]);
   });
+
+  test('what is recorded before the service is there is stored when it comes', async () => {
+    const port = await freePort();
+    const { client, errors } = open({ url: `http://127.0.0.1:${port}`, maxAgeMs: 10 });
+    const botId = `bot-${randomUUID()}`;
+    for (let index = 0; index < 200; index++) client.interaction({ botId });
+    await eventually(5000, 'a failed call', () => Promise.resolve(errors.length > 2 ? true : undefined));
+    const front = await openFront({ port });
+    expect(front.url).toContain(`:${port}`);
+    expect(await client.flush({ timeoutMs: flushMs })).toEqual({ complete: true, queued: 0 });
+    expect(await storedTimes(botId)).toBe(200);
+    expect(errors[0]).toMatchObject({ name: 'CallFailure', remedy: 'retry' });
+  });
+
+  test('a service that is full is left alone for as long as it asks, and nothing is lost', async () => {
+    const met: number[] = [];
+    const front = await openFront({
+      meet: async () => {
+        met.push(performance.now());
+        if (met.length > 2) return;
+        throw new DomainError('full', { kind: 'resource-exhausted', reason: 'FULL', retryAfterMs: 400 });
+      },
+    });
+    const { client, errors } = open({ url: front.url, maxCalls: 1, firstPauseMs: 1 });
+    const botId = `bot-${randomUUID()}`;
+    for (let index = 0; index < 20; index++) client.interaction({ botId });
+    expect(await client.flush({ timeoutMs: flushMs })).toEqual({ complete: true, queued: 0 });
+    expect(errors).toMatchObject([
+      { code: 8, retryAfterMs: 400 },
+      { code: 8, retryAfterMs: 400 },
+    ]);
+    const pauses = met.slice(1).map((at, index) => at - (met[index] ?? 0));
+    for (const pause of pauses) expect(pause).toBeGreaterThan(399);
+    expect(await storedTimes(botId)).toBe(20);
+    expect(client.stats()).toMatchObject({ accepted: 20, sent: 60, retries: 2 });
+  });
+
+  test('an answer that comes too late is asked for again, under the same ids', async () => {
+    let answers = 0;
+    const front = await openFront({
+      leave: async () => {
+        if (answers++ === 0) await new Promise((resolve) => setTimeout(resolve, 1500));
+      },
+    });
+    const { client, errors } = open({ url: front.url, callTimeoutMs: 500 });
+    const botId = `bot-${randomUUID()}`;
+    const startedAt = performance.now();
+    for (let index = 0; index < 20; index++) client.interaction({ botId });
+    expect(performance.now() - startedAt).toBeLessThan(400);
+    expect(await client.flush({ timeoutMs: flushMs })).toEqual({ complete: true, queued: 0 });
+    expect(errors).toMatchObject([{ code: 4 }]);
+    expect(client.stats()).toMatchObject({ accepted: 0, duplicates: 20 });
+    expect(await storedTimes(botId)).toBe(20);
+  });
+
+  test('a call that the service refuses as a whole costs the events that cause it alone', async () => {
+    const botId = `bot-${randomUUID()}`;
+    const front = await openFront({
+      meet: async (request) => {
+        const isBad = request.events.some(({ eventId }) => eventId.startsWith('bad'));
+        if (isBad) throw new DomainError('not these', { kind: 'invalid-argument', reason: 'BAD' });
+      },
+    });
+    const { client, dropped } = open({ url: front.url });
+    for (let index = 0; index < 50; index++) {
+      client.interaction({ eventId: `${index % 20 === 7 ? 'bad' : 'good'} ${botId} ${index}`, botId });
+    }
+    expect(await client.flush({ timeoutMs: flushMs })).toEqual({ complete: true, queued: 0 });
+    expect(dropped.map(({ id, reason }) => `${id.slice(0, 3)} ${reason}`)).toEqual(
+      Array(3).fill('bad refused'),
+    );
+    expect(await storedTimes(botId)).toBe(47);
+  });
+
+  test('an instrumented handler writes its interaction in two phases', async () => {
+    const { client } = open();
+    const botId = `bot-${randomUUID()}`;
+    const handle = instrumentHandler(
+      client,
+      (text: string) => Promise.resolve(`you said ${text}`),
+      (text) => ({ botId, conversationId: 'c', messageText: text }),
+    );
+    expect(await handle('hello')).toBe('you said hello');
+    expect(await client.flush({ timeoutMs: flushMs })).toEqual({ complete: true, queued: 0 });
+    const reader = createTransportTo({ baseUrl: processes.urlOf('ingestion'), credential: tenant.keys.read });
+    onTestFinished(() => reader.close());
+    const ingestion = createClient(IngestionService, reader);
+    const interaction = await eventually(20_000, 'the interaction', async () => {
+      const { interactions } = await ingestion.listInteractions({ botId });
+      return interactions[0]?.interaction?.responseText ? interactions[0] : undefined;
+    });
+    expect(interaction).toMatchObject({
+      interaction: { botId, conversationId: 'c', messageText: 'hello', responseText: 'you said hello' },
+    });
+  });
+});
+
+// After the others, since what reads the log takes a while to come back after a kill.
+describe.each<Transport>(['connect', 'grpc'])('over %s, with processes killed', (transport) => {
+  const open = openOver(transport);
 
   test('events that are recorded while the service is killed and away are stored exactly once', async () => {
     const { client, dropped } = open({ maxBatchEvents: 50 });
