@@ -2,6 +2,8 @@ import type { Database } from '@parley/database';
 import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import type { ProjectionRuntime } from '../src/index.ts';
+import { rebuildProjection } from '../src/rebuild-projection.ts';
+import type { RebuildStep } from '../src/rebuild-projection.ts';
 import { createSimulatedLog } from './simulated-log.ts';
 import { projectionName, service, someWords, wordsProjection } from './words-projection.ts';
 import {
@@ -25,7 +27,11 @@ async function setUp({ wordCount = 500 } = {}) {
   const log = createSimulatedLog({ partitionCount });
   for (let partition = 0; partition < partitionCount; partition += 1)
     log.append(partition, someWords(wordCount));
-  return { log, worker: await openAs(database, 'worker'), openAnother: () => openAs(database, 'worker') };
+  return {
+    log,
+    worker: await openAs(database, 'worker'),
+    openAnother: (poolSize = 10) => openAs(database, 'worker', poolSize),
+  };
 }
 
 async function rebuilt(runtime: ProjectionRuntime) {
@@ -48,6 +54,37 @@ async function generationsWithRows(db: Database): Promise<readonly number[]> {
   );
   return rows.map(({ generation }) => generation);
 }
+
+test(
+  'a rebuild is followed through a time in which the pool gives no connection',
+  { timeout: 60_000 },
+  async () => {
+    const { log, worker, openAnother } = await setUp();
+    const runtime = startRuntime({ db: worker, source: log, batchSize: 50 });
+    await untilCaughtUp(worker, await log.heads(never));
+    const follower = await openAnother(1);
+    /** Holds the only connection for longer than anybody waits for one, once the first step is there. */
+    const followed = async (patienceMs: number): Promise<readonly RebuildStep[]> => {
+      const steps: RebuildStep[] = [];
+      let held: Promise<unknown> = Promise.resolve();
+      for await (const step of rebuildProjection(follower, wordsProjection(), runtime.progress, never, {
+        patienceMs,
+      })) {
+        steps.push(step);
+        if (steps.length === 1) held = follower.query('select pg_sleep(2.5)');
+      }
+      await held;
+      return steps;
+    };
+
+    log.setDown(true);
+    const impatient = followed(0);
+    await expect(impatient).rejects.toMatchObject({ kind: 'unavailable', reason: 'DATABASE_UNAVAILABLE' });
+    const patient = followed(30_000);
+    log.setDown(false);
+    expect((await patient).at(-1)).toMatchObject({ generation: 2, isDone: true, eventCount: 1_000n });
+  },
+);
 
 test('a rebuild makes the same rows beside the running ones, takes over, and the old rows go', async () => {
   const { log, worker } = await setUp();

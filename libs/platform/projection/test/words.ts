@@ -15,15 +15,15 @@ export const prepare = prepareService({ service, migrations });
 export async function openAs(
   database: TestDatabase,
   role: 'app' | 'worker',
-  logger = quiet(),
+  poolSize = 10,
 ): Promise<Database> {
   const db = await openDatabase({
     url: database.urlFor(roleName(service, role)),
     service,
-    poolSize: 10,
+    poolSize,
     applicationName: `test ${role}`,
     statementTimeoutMs: 10_000,
-    logger,
+    logger: quiet(),
   });
   onTestFinished(() => db.close());
   return db;
