@@ -7,12 +7,30 @@ export const ingestionSettings = {
     .string()
     .regex(/^[\x21-\x7e]{32,1000}$/, 'must have 32 to 1,000 characters of ASCII, without spaces')
     .describe("The operator's key"),
+  PARLEY_ENDPOINT_PRIVATE_RANGES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter((range) => range !== ''))
+    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
+    .describe(
+      'Private ranges in which a tenant’s own model may be, such as 10.1.0.0/16, separated by commas',
+    ),
+  PARLEY_ENDPOINT_CA: z
+    .string()
+    .optional()
+    .describe('Certificates, as PEM, that a tenant’s own model may show besides the usual ones'),
   PARLEY_FAILPOINT: z.string().optional().describe('For tests: where the process kills itself'),
 };
 
 /** How the service is composed, whoever starts it. */
 export interface IngestionConfig extends ServiceConfig {
   readonly operatorKey: string;
+  /** Where tenants' own models may be besides the public internet; nowhere unless told. */
+  readonly modelEndpoints?: {
+    readonly privateRanges: readonly string[];
+    /** Trusted besides the usual certificates, as PEM. */
+    readonly ca: string | undefined;
+  };
   /** For tests: where the process kills itself; see `armFailpoint`. */
   readonly failpoint: string | undefined;
 }

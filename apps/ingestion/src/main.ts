@@ -12,7 +12,15 @@ process.exitCode = await runService({
   settings: ingestionSettings,
   create: async (config, dependencies, settings) => {
     const ingestion = await createIngestionService(
-      { ...config, operatorKey: settings.PARLEY_OPERATOR_KEY, failpoint: settings.PARLEY_FAILPOINT },
+      {
+        ...config,
+        operatorKey: settings.PARLEY_OPERATOR_KEY,
+        failpoint: settings.PARLEY_FAILPOINT,
+        modelEndpoints: {
+          privateRanges: settings.PARLEY_ENDPOINT_PRIVATE_RANGES,
+          ca: settings.PARLEY_ENDPOINT_CA,
+        },
+      },
       { ...dependencies, kill: () => process.kill(process.pid, 'SIGKILL') },
     );
     return { service: ingestion, resolver: ingestion.resolver };

@@ -19,6 +19,13 @@ import { announceHealth } from './announce-health.ts';
 import type { IngestionConfig } from './config.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { armFailpoint } from './event-log/failpoint.ts';
+import { askEndpoint } from './language/ask-endpoint.ts';
+import { createEndpointRules } from './language/endpoint-rules.ts';
+import { startLateReader } from './language/late-reader.ts';
+import { createReadingPool } from './language/reading-pool.ts';
+import { createSealer } from './language/sealer.ts';
+import { createModelLoader, createTenantReader } from './language/tenant-reader.ts';
+import { createTraining } from './language/training.ts';
 import { startMonthKeeper } from './month-keeper.ts';
 import { openPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { startTicker } from './event-log/ticker.ts';
@@ -31,6 +38,7 @@ import { createExamining } from './rpc/examine-routes.ts';
 import { createEventLogRoutes } from './rpc/event-log-routes.ts';
 import { createExportSlots } from './rpc/export-slots.ts';
 import { createMemberExport } from './rpc/member-export-routes.ts';
+import { createLanguageRoutes } from './rpc/language-routes.ts';
 import { createQuarantineRoutes } from './rpc/quarantine-routes.ts';
 import { createReading } from './rpc/reading-routes.ts';
 import { createRawRecording, createRecording } from './rpc/recording-routes.ts';
@@ -41,10 +49,13 @@ import { addUnimplementedRoutes } from './rpc/unimplemented-routes.ts';
 import { createCollectionCounts } from './storage/collection-counts.ts';
 import { createKeyDirectory } from './storage/key-directory.ts';
 import { createKeyUses } from './storage/key-uses.ts';
+import { createLanguageStore } from './storage/language-store.ts';
 import { openDatabases } from './storage/open-databases.ts';
 import { createQuarantineStore } from './storage/quarantine-store.ts';
+import { createReadingCursors } from './storage/reading-cursors.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
 import { createTextReadStore } from './storage/text-read-store.ts';
+import { createUnderstand } from './use-cases/understand-candidates.ts';
 import { createUuidV7 } from './uuid-v7.ts';
 
 export interface IngestionDependencies extends ServiceDependencies {
@@ -63,8 +74,10 @@ export interface RunningIngestion extends Service {
 
 const closeMs = 20_000;
 const exportsAtOnce = 4;
+/** One reads more than a core writes. */
+const readingThreads = 1;
 /** In the contract, not served yet. */
-const toCome = [PrivacyService, ErasureService, LanguageService];
+const toCome = [PrivacyService, ErasureService];
 /** But for these. */
 const served = [PrivacyService.method.exportMember, PrivacyService.method.listTextReads];
 
@@ -120,7 +133,32 @@ export async function createIngestionService(
   const check = createEventCheck({ validator: createMessageValidator(), now, newEventId: newId });
   const counts = createCollectionCounts({ worker, now, logger });
   closers.push('collection counts', () => counts.close());
-  const recording = { log, quarantine, positions, counts, now, check };
+  const sealer = createSealer(config.serviceSecret, 'parley model endpoint tokens');
+  const languages = createLanguageStore({ app, sealer });
+  const pool = createReadingPool({
+    threads: readingThreads,
+    loadModel: createModelLoader(languages),
+    logger,
+  });
+  closers.push('reading threads', () => pool.close());
+  const training = createTraining();
+  closers.push('training', () => training.close());
+  const tenantReader = createTenantReader({ store: languages, pool, now });
+  const { privateRanges, ca } = config.modelEndpoints ?? { privateRanges: [], ca: undefined };
+  const endpointRules = createEndpointRules(privateRanges);
+  const lateReader = startLateReader({
+    log,
+    cursors: createReadingCursors(worker, holder),
+    reader: tenantReader,
+    ask: (endpoint, questions, signal) =>
+      askEndpoint(endpoint, questions, { rules: endpointRules, ca, signal }),
+    now,
+    logger,
+  });
+  closers.push('late reading', () => lateReader.close());
+  const understand = createUnderstand(tenantReader, logger);
+
+  const recording = { log, quarantine, positions, counts, now, check, understand };
   const reader = createProjectionReader({
     db: app,
     projection: readModelName,
@@ -159,6 +197,10 @@ export async function createIngestionService(
           ...createExporting({ reader, positions, slots, audit }),
         })
         .rpc(PrivacyService.method.exportMember, createMemberExport({ reader, log, slots, audit }))
+        .service(
+          LanguageService,
+          createLanguageRoutes({ store: languages, reader: tenantReader, training, endpointRules, now }),
+        )
         .rpc(PrivacyService.method.listTextReads, createTextReadListing(textReads));
       for (const service of toCome) addUnimplementedRoutes(router, service, served);
     },

@@ -101,6 +101,8 @@ test('what counts is the producer’s word, else the last enrichment’s, else w
   expect(rows).toEqual([
     { id: 'read', intent: 'greeting', sentiment: 'neutral', intent_given: false, model: 'a' },
   ]);
-  const steps = await Array.fromAsync(projections.verify('ingestion.read-model', AbortSignal.timeout(25_000)));
+  const steps = await Array.fromAsync(
+    projections.verify('ingestion.read-model', AbortSignal.timeout(25_000)),
+  );
   expect(steps.at(-1)?.result?.differences).toEqual([]);
 });

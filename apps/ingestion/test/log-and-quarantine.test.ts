@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { EventKind, EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { EventKind, EventSchema, Sentiment } from '@parley/contracts/parley/ingestion/v1/event';
 import type { LogEvent } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { EventOutcome } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { eventKeyOf } from '@parley/event';
@@ -14,7 +14,11 @@ const { admin, tenant, service } = await startService(cluster, { atEnd: afterAll
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const said = (eventId: string, messageText = 'hello') => ({
   eventId,
-  payload: { case: 'interaction' as const, value: { botId: 'b', messageText } },
+  // With all that Parley would read, so that nothing is added.
+  payload: {
+    case: 'interaction' as const,
+    value: { botId: 'b', messageText, intent: 'x', sentiment: Sentiment.POSITIVE },
+  },
 });
 
 test("the log's tail gives what is there and then what comes, byte for byte", async () => {

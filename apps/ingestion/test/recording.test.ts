@@ -339,7 +339,7 @@ test('bytes that are no event are rejected alone, with what came in quarantine',
 
 test('what Parley does not know of an event is not stored', async () => {
   const { key, tenant: own } = await tenant();
-  const known = toBinary(EventSchema, create(EventSchema, said('good')));
+  const known = toBinary(EventSchema, create(EventSchema, said('good', '')));
   // Field 99 of the event, a text.
   const secret = Buffer.concat([known, Uint8Array.of(0x9a, 0x06, 6), Buffer.from('secret')]);
   const response = await fetch(`${url}/parley.ingestion.v1.IngestionService/RecordEvents`, {

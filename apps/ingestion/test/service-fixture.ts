@@ -6,6 +6,7 @@ import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_serv
 import { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { LanguageService } from '@parley/contracts/parley/ingestion/v1/language_service';
 import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import type { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
@@ -23,6 +24,7 @@ import type { TestCluster } from '@parley/testing';
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import { migrateIngestion } from '../src/migrate-ingestion.ts';
+import type { IngestionConfig } from '../src/config.ts';
 import { createIngestionService } from '../src/service.ts';
 
 export const logger = createLogger({ service: 'ingestion', level: 'fatal' });
@@ -45,6 +47,7 @@ export interface Clients {
   readonly privacy: Client<typeof PrivacyService>;
   readonly access: Client<typeof AccessService>;
   readonly collection: Client<typeof CollectionService>;
+  readonly language: Client<typeof LanguageService>;
   readonly log: Client<typeof EventLogService>;
 }
 
@@ -82,11 +85,12 @@ export interface TestServiceOptions {
   readonly edgeNow?: Now;
   /** When it is closed: after the test unless told; `afterAll` for one that the tests of a file share. */
   readonly atEnd?: (close: () => Promise<void>) => void;
+  readonly modelEndpoints?: IngestionConfig['modelEndpoints'];
 }
 
 export async function startService(
   cluster: TestCluster,
-  { now = systemNow, edgeNow = systemNow, atEnd = onTestFinished }: TestServiceOptions = {},
+  { now = systemNow, edgeNow = systemNow, atEnd = onTestFinished, modelEndpoints }: TestServiceOptions = {},
 ): Promise<TestService> {
   const database = await cluster.database('ingestion service', ({ adminUrl }) =>
     migrateIngestion({ adminUrl, databaseSecret: TEST_SECRET, logger, now: systemNow }),
@@ -99,6 +103,7 @@ export async function startService(
       operatorKey,
       serviceSecret,
       failpoint: undefined,
+      ...(modelEndpoints && { modelEndpoints }),
     },
     { now, logger, health, holder: randomUUID(), kill: () => undefined },
   );
@@ -138,6 +143,7 @@ export async function startService(
       privacy: client(PrivacyService),
       access: client(AccessService),
       collection: client(CollectionService),
+      language: client(LanguageService),
       log: client(EventLogService),
     };
   };

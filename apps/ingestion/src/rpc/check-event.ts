@@ -3,13 +3,14 @@ import { equals, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Message } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Tenant } from '@parley/access';
-import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { EventSchema, Sentiment } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { FieldViolation } from '@parley/errors';
 import { eventKeyOf, eventKinds } from '@parley/event';
 import type { EventKindNumber } from '@parley/event';
 import type { MessageValidator } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
+import type { TextToRead } from '../language/reading-protocol.ts';
 import type { CandidateEvent, RefusalReason } from '../use-cases/candidate-event.ts';
 import { correctTime } from '../event-content/correct-time.ts';
 import { findBrokenRules } from './event-rules.ts';
@@ -71,6 +72,7 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
     }
 
     const eventId = givenId || newEventId();
+    const unread = unreadOf(event);
     return {
       isRefused: false,
       eventId,
@@ -85,6 +87,7 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
         body: givenId === '' ? encode({ ...event, eventId }) : mayHoldUnknown(event) ? encode(event) : came,
         sameContentAs: (stored) => isSameContent(event, stored),
       },
+      ...(unread && { unread }),
     };
   }
 
@@ -156,8 +159,20 @@ function isSameContent(event: Event, stored: Uint8Array): boolean {
   return equals(EventSchema, contentOf(event), contentOf(other));
 }
 
-function contentOf({ sentAt: _sentAt, ...content }: Event): Event {
-  return { ...content, eventId: '' };
+/** What the producer said; of an event that is kept, without what Parley read of it. */
+function contentOf({ sentAt: _sentAt, payload, ...content }: Event): Event {
+  if (payload.case !== 'interaction') return { ...content, payload, eventId: '' };
+  const { understanding: _understanding, ...value } = payload.value;
+  return { ...content, payload: { case: 'interaction', value }, eventId: '' };
+}
+
+/** The text of an interaction that does not say both its intent and its sentiment. */
+function unreadOf({ payload }: Event): TextToRead | undefined {
+  if (payload.case !== 'interaction') return undefined;
+  const { messageText: text, intent, sentiment } = payload.value;
+  const wantsIntent = intent === '';
+  const wantsSentiment = sentiment === Sentiment.UNSPECIFIED;
+  return text !== '' && (wantsIntent || wantsSentiment) ? { text, wantsIntent, wantsSentiment } : undefined;
 }
 
 function describe(violations: readonly FieldViolation[]): string {

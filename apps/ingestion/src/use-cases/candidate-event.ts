@@ -1,5 +1,6 @@
 import type { FieldViolation } from '@parley/errors';
 import type { EventKindNumber } from '@parley/event';
+import type { TextToRead } from '../language/reading-protocol.ts';
 import type { NewEvent } from '../event-log/event-log.ts';
 
 /** Why an event can't be accepted; stable words that producers act on. */
@@ -12,6 +13,8 @@ export interface CheckedEvent {
   /** The producer's id, or the one that was made for it. */
   readonly eventId: string;
   readonly event: NewEvent;
+  /** Its text, where it does not say both intent and sentiment. */
+  readonly unread?: TextToRead;
 }
 
 /** An event that breaks a rule, with all that is needed to tell its producer and to keep it in quarantine. */

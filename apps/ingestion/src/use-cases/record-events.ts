@@ -5,6 +5,7 @@ import type { AppendResult, EventLog } from '../event-log/event-log.ts';
 import type { Collected, CollectionCounts } from '../storage/collection-counts.ts';
 import type { NewQuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
 import type { CandidateEvent, CheckedEvent, RefusalReason } from './candidate-event.ts';
+import type { Understand } from './understand-candidates.ts';
 
 export interface RecordingDependencies {
   readonly log: EventLog;
@@ -12,6 +13,8 @@ export interface RecordingDependencies {
   readonly positions: PositionSealer;
   readonly counts: Pick<CollectionCounts, 'note'>;
   readonly now: Now;
+  /** Reads what lacks intent or sentiment, between the check and whatever changes the text. */
+  readonly understand: Understand;
 }
 
 /** What became of one event. */
@@ -38,12 +41,13 @@ export interface Recording {
  * as duplicate.
  */
 export async function recordEvents(
-  { log, quarantine, positions, counts, now }: RecordingDependencies,
+  { log, quarantine, positions, counts, now, understand }: RecordingDependencies,
   tenant: Tenant,
   candidates: readonly CandidateEvent[],
   signal: AbortSignal,
 ): Promise<Recording> {
-  const checked = candidates.filter((candidate) => !candidate.isRefused);
+  const read = await understand(tenant, candidates);
+  const checked = read.filter((candidate) => !candidate.isRefused);
   const appended =
     checked.length === 0
       ? []
@@ -51,16 +55,19 @@ export async function recordEvents(
           checked.map(({ event }) => event),
           signal,
         );
-  const appendedByEvent = new Map<CandidateEvent, AppendResult>();
-  checked.forEach((candidate, index) => {
-    const result = appended[index];
+  let answered = 0;
+  const outcomes = candidates.map((candidate): AppendResult | undefined => {
+    if (candidate.isRefused) return undefined;
+    const result = appended[answered];
+    answered += 1;
     if (result === undefined) throw new Error('The log did not answer for every event.');
-    appendedByEvent.set(candidate, result);
+    return result;
   });
 
   const kept: NewQuarantinedEvent[] = [];
-  const results = candidates.map((candidate) => {
-    const result = appendedByEvent.get(candidate);
+  // As they came: what was read is no part of what goes into quarantine.
+  const results = candidates.map((candidate, position) => {
+    const result = outcomes[position];
     if (!candidate.isRefused && result !== undefined && result.outcome !== 'conflict') {
       return { outcome: result.outcome, eventId: candidate.eventId };
     }

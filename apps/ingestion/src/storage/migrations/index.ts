@@ -14,6 +14,7 @@ import { auditTextReads } from './0012-audit-text-reads.ts';
 import { expireKeys } from './0013-expire-keys.ts';
 import { keepReportedTimes } from './0014-keep-reported-times.ts';
 import { createCollectionCounts } from './0015-create-collection-counts.ts';
+import { createLanguage } from './0016-create-language.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -32,4 +33,5 @@ export const migrations: readonly NamedMigration[] = [
   expireKeys,
   keepReportedTimes,
   createCollectionCounts,
+  createLanguage,
 ];

@@ -1,0 +1,32 @@
+/** What is sought in a text. */
+export interface TextToRead {
+  readonly text: string;
+  readonly wantsIntent: boolean;
+  readonly wantsSentiment: boolean;
+}
+
+/** By which model texts are read. */
+export interface ReadingModel {
+  /** Empty: the one that every tenant has. */
+  readonly key: string;
+  /** Of a tenant's model. */
+  readonly version: number;
+  /** Undefined: the model's own. */
+  readonly threshold: number | undefined;
+}
+
+/** To the thread. */
+export type ReadingRequest =
+  | {
+      readonly kind: 'read';
+      readonly id: number;
+      readonly model: ReadingModel;
+      readonly texts: readonly TextToRead[];
+    }
+  | { readonly kind: 'model'; readonly key: string; readonly bytes: Uint8Array };
+
+/** From the thread. The bytes are Understanding messages one after the other, of these lengths. */
+export type ReadingAnswer =
+  | { readonly kind: 'read'; readonly id: number; readonly bytes: Uint8Array; readonly lengths: Uint32Array }
+  | { readonly kind: 'missing'; readonly id: number }
+  | { readonly kind: 'failed'; readonly id: number; readonly message: string };
