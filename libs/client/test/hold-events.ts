@@ -1,5 +1,5 @@
 // Records 100,000 events while the service is away, and prints the memory that this took as a line of JSON. Run with
-// --expose-gc.
+// --expose-gc --single-threaded-gc.
 import { setTimeout } from 'node:timers/promises';
 import { createParleyClient } from '../src/index.ts';
 

@@ -167,8 +167,9 @@ export function createTenantStore({
         const lockMode = LockMode.PESSIMISTIC_WRITE;
         const old = await em.findOne(ApiKeyEntity, { partition, tenantId, keyId }, { lockMode });
         if (old === null) throw keyNotFound(keyId);
-        const isExpired = old.expiresAt != null && old.expiresAt <= key.createdAt;
-        if (old.revokedAt != null || isExpired) {
+        const { revokedAt, expiresAt } = toKey(old);
+        const isExpired = expiresAt !== undefined && expiresAt <= key.createdAt;
+        if (revokedAt !== undefined || isExpired) {
           throw new DomainError(`The key is ${isExpired ? 'expired' : 'revoked'}; create a new one.`, {
             kind: 'failed-precondition',
             reason: 'KEY_NOT_VALID',
@@ -184,7 +185,7 @@ export function createTenantStore({
           scopes: [...old.scopes],
           createdAt: key.createdAt,
         });
-        old.expiresAt = old.expiresAt != null && old.expiresAt < oldEndsAt ? old.expiresAt : oldEndsAt;
+        old.expiresAt = expiresAt !== undefined && expiresAt < oldEndsAt ? expiresAt : oldEndsAt;
         await em.flush();
         return { created: toKey(created), replaced: toKey(old) };
       }),

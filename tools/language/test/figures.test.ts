@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest';
+import { areaUnderRoc, calibrationError, f1Of, seededOrder } from '../figures.ts';
+
+test('figures have the values that paper and pencil give', () => {
+  expect(areaUnderRoc([1, 2, 3], [3, 4])).toBeCloseTo((2.5 + 3) / 6);
+  expect(areaUnderRoc([1], [1])).toBe(0.5);
+  expect(calibrationError([0.9, 0.9], [true, false])).toBeCloseTo(0.4);
+  const lines = [
+    { text: 'a', label: 'x' },
+    { text: 'b', label: 'y' },
+  ];
+  expect(f1Of(['x', 'y'], lines, () => 'x')).toBeCloseTo((2 / 3 + 0) / 2);
+  expect([...seededOrder(50)].sort((one, other) => one - other)).toEqual(
+    Array.from({ length: 50 }, (_, i) => i),
+  );
+});
