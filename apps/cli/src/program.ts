@@ -86,6 +86,46 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await doctorCommand(session, options));
     });
 
+  const retention = program.command('retention').description('how long what is kept, and what that removes');
+  retention
+    .command('show')
+    .description('print the limits')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { showRetentionCommand } = await import('./commands/retention.ts');
+      ended(await showRetentionCommand(session, options));
+    });
+  retention
+    .command('set')
+    .description('change the limits: days from receipt, 30 or more; 0 is without limit')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--content <days>', 'texts of messages, answers and comments')
+    .option('--quarantine <days>', 'what is in quarantine')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { setRetentionCommand } = await import('./commands/retention.ts');
+      ended(await setRetentionCommand(session, options));
+    });
+  retention
+    .command('preview')
+    .description('count what the next run would remove')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { previewRetentionCommand } = await import('./commands/retention.ts');
+      ended(await previewRetentionCommand(session, options));
+    });
+  retention
+    .command('runs')
+    .description('list what runs have removed, the latest first')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { listRetentionRunsCommand } = await import('./commands/retention.ts');
+      ended(await listRetentionRunsCommand(session, options));
+    });
+
   inWindow(program.command('kpis').description('print the KPIs of the guide’s three dashboards')).action(
     async (options) => {
       const { kpisCommand } = await import('./commands/kpis.ts');

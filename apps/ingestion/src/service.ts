@@ -30,6 +30,7 @@ import { startMonthKeeper } from './month-keeper.ts';
 import { openPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { startTicker } from './event-log/ticker.ts';
 import { readModelName, readModelProjection } from './read-model/read-model-projection.ts';
+import { startRetentionKeeper } from './retention-keeper.ts';
 import { ingestionAccess } from './rpc/access-policy.ts';
 import { createAccessRoutes } from './rpc/access-routes.ts';
 import { createEventCheck } from './rpc/check-event.ts';
@@ -42,6 +43,7 @@ import { createLanguageRoutes } from './rpc/language-routes.ts';
 import { createQuarantineRoutes } from './rpc/quarantine-routes.ts';
 import { createReading } from './rpc/reading-routes.ts';
 import { createRawRecording, createRecording } from './rpc/recording-routes.ts';
+import { createRetentionRoutes } from './rpc/retention-routes.ts';
 import { createTenantRoutes } from './rpc/tenant-routes.ts';
 import { createTextReadAudit } from './rpc/text-read-audit.ts';
 import { createTextReadListing } from './rpc/text-read-routes.ts';
@@ -53,6 +55,7 @@ import { createLanguageStore } from './storage/language-store.ts';
 import { openDatabases } from './storage/open-databases.ts';
 import { createQuarantineStore } from './storage/quarantine-store.ts';
 import { createReadingCursors } from './storage/reading-cursors.ts';
+import { createRetentionStore } from './storage/retention-store.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
 import { createTextReadStore } from './storage/text-read-store.ts';
 import { createUnderstand } from './use-cases/understand-candidates.ts';
@@ -79,7 +82,14 @@ const readingThreads = 1;
 /** In the contract, not served yet. */
 const toCome = [PrivacyService, ErasureService];
 /** But for these. */
-const served = [PrivacyService.method.exportMember, PrivacyService.method.listTextReads];
+const served = [
+  PrivacyService.method.getPrivacySettings,
+  PrivacyService.method.updatePrivacySettings,
+  PrivacyService.method.previewRetention,
+  PrivacyService.method.listRetentionRuns,
+  PrivacyService.method.exportMember,
+  PrivacyService.method.listTextReads,
+];
 
 /**
  * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
@@ -168,6 +178,9 @@ export async function createIngestionService(
   const textReads = createTextReadStore({ app, worker });
   const audit = createTextReadAudit({ textReads, now, newId });
   const slots = createExportSlots(exportsAtOnce);
+  const retention = createRetentionRoutes({ worker, retentions: createRetentionStore(app), now });
+  const retentionKeeper = startRetentionKeeper({ worker, now, newId }, logger);
+  closers.push('retention', () => retentionKeeper.close());
 
   const services = [IngestionService, TenantService, QuarantineService, AccessService, EventLogService];
   const announcement = announceHealth({
@@ -196,6 +209,10 @@ export async function createIngestionService(
           ...createExamining({ reader, positions, counts, now }),
           ...createExporting({ reader, positions, slots, audit }),
         })
+        .rpc(PrivacyService.method.getPrivacySettings, retention.getPrivacySettings)
+        .rpc(PrivacyService.method.updatePrivacySettings, retention.updatePrivacySettings)
+        .rpc(PrivacyService.method.previewRetention, retention.previewRetention)
+        .rpc(PrivacyService.method.listRetentionRuns, retention.listRetentionRuns)
         .rpc(PrivacyService.method.exportMember, createMemberExport({ reader, log, slots, audit }))
         .service(
           LanguageService,

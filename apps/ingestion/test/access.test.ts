@@ -167,6 +167,10 @@ test.each(methods)('$name is for those alone whom its contract names', async ({ 
 test('what waits for a later release says so', async () => {
   const { rotateApiKey } = TenantService.method;
   const served: readonly DescMethod[] = [
+    PrivacyService.method.getPrivacySettings,
+    PrivacyService.method.updatePrivacySettings,
+    PrivacyService.method.previewRetention,
+    PrivacyService.method.listRetentionRuns,
     PrivacyService.method.exportMember,
     PrivacyService.method.listTextReads,
   ];

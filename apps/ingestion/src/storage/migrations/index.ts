@@ -15,6 +15,7 @@ import { expireKeys } from './0013-expire-keys.ts';
 import { keepReportedTimes } from './0014-keep-reported-times.ts';
 import { createCollectionCounts } from './0015-create-collection-counts.ts';
 import { createLanguage } from './0016-create-language.ts';
+import { createRetention } from './0017-create-retention.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -34,4 +35,5 @@ export const migrations: readonly NamedMigration[] = [
   keepReportedTimes,
   createCollectionCounts,
   createLanguage,
+  createRetention,
 ];
