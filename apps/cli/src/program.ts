@@ -243,6 +243,48 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await discardQuarantinedCommand(session, ids, options));
     });
 
+  const intents = program.command('intents').description('train, list and activate a tenant’s intents');
+  intents
+    .command('train')
+    .description('train intents from examples, as the next version')
+    .argument('<file>', 'lines of {"text","label"}, label oos for what is outside; - is standard input')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--activate', 'read by it as soon as it is trained')
+    .option('--json', 'print JSON')
+    .action(async (file: string, options) => {
+      const { trainCommand } = await import('./commands/language.ts');
+      ended(await trainCommand(session, file, options));
+    });
+  intents
+    .command('list')
+    .description('list what was trained')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { listModelsCommand } = await import('./commands/language.ts');
+      ended(await listModelsCommand(session, options));
+    });
+  intents
+    .command('activate')
+    .description('read texts by a version from now on')
+    .argument('<version>', 'as `parley intents list` prints it; 0 is what every tenant has')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON')
+    .action(async (version: string, options) => {
+      const { activateCommand } = await import('./commands/language.ts');
+      ended(await activateCommand(session, version, options));
+    });
+  program
+    .command('understand')
+    .description('print what texts mean, without keeping them')
+    .argument('<file>', 'lines of {"text"}; - is standard input')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--json', 'print JSON lines')
+    .action(async (file: string, options) => {
+      const { understandCommand } = await import('./commands/language.ts');
+      ended(await understandCommand(session, file, options));
+    });
+
   program
     .command('projections')
     .description('list what is computed from the log, and how far it is')
