@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { FeedbackType, Outcome } from '@parley/contracts/parley/ingestion/v1/event';
+import { FeedbackType, Outcome, Sentiment } from '@parley/contracts/parley/ingestion/v1/event';
 import type { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import { testCluster } from '@parley/testing';
 import { afterAll, expect, test } from 'vitest';
@@ -11,6 +11,8 @@ const cluster = await testCluster();
 const { tenant } = await startService(cluster, { atEnd: afterAll });
 
 const at = (second: number) => timestampFromDate(new Date(Date.UTC(2026, 2, 1, 10, 0, second)));
+/** Nothing is left to be read from the text, which would be an event of its own. */
+const said = { intent: 'buy', sentiment: Sentiment.NEUTRAL };
 type Event = MessageInitShape<typeof EventSchema>;
 
 async function record({ clients }: TestTenant, events: readonly Event[]) {
@@ -40,7 +42,7 @@ const life = (memberId: string, id: string): readonly Event[] => [
     sentAt: at(2),
     payload: {
       case: 'interaction',
-      value: { botId: 'b', memberId, messageText: `said by ${id}`, attributes: { a: id } },
+      value: { botId: 'b', memberId, messageText: `said by ${id}`, ...said, attributes: { a: id } },
     },
   },
   { payload: { case: 'completion', value: { interactionId: `i-${id}`, responseText: `answer to ${id}` } } },
@@ -130,7 +132,14 @@ test('the file holds everything that is about a member or refers to what it said
     occurred_at: expect.any(String) as unknown,
     sent_at: '2026-03-01T10:00:02.000Z',
     received_at: expect.any(String) as unknown,
-    content: { bot_id: 'b', member_id: 'ada', message_text: 'said by A', attributes: { a: 'A' } },
+    content: {
+      bot_id: 'b',
+      member_id: 'ada',
+      message_text: 'said by A',
+      intent: 'buy',
+      sentiment: 'SENTIMENT_NEUTRAL',
+      attributes: { a: 'A' },
+    },
   });
   expect(file).toContain('answer to A');
   expect(await exported(own, 'ada')).toBe(file);
@@ -150,7 +159,10 @@ test('a member with much is given in parts, in the order of the log, and the aud
     Array.from({ length: count }, (_, n): Event => ({
       eventId: `i-${n}`,
       occurredAt: at(count - n),
-      payload: { case: 'interaction', value: { botId: 'b', memberId: 'ada', messageText: 'x'.repeat(300) } },
+      payload: {
+        case: 'interaction',
+        value: { botId: 'b', memberId: 'ada', messageText: 'x'.repeat(300), ...said },
+      },
     })),
   );
   const decoder = new TextDecoder();
