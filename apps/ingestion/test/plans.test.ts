@@ -83,7 +83,7 @@ for (const statistics of ['without', 'with']) {
       new Date(),
       randomUUID(),
       'bot',
-      ...Array.from({ length: 12 }, () => null),
+      ...Array.from({ length: factTables.interaction.columns.length - 2 }, () => null),
     ];
     expect(row).toHaveLength(leadingColumns.length + factTables.interaction.columns.length);
     const plan = await planOf((tx) => findUnknown(tx, factTables.interaction, [row]));

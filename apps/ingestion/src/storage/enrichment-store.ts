@@ -60,30 +60,39 @@ export async function applyEnrichments(
   places: readonly InteractionPlace[],
 ): Promise<void> {
   if (places.length === 0) return;
+  const { rows } = await tx.query<{ tenant_id: string; event_key: string; reading: object }>(
+    `select e.*
+       from unnest($3::uuid[], $4::uuid[]) as k (tenant_id, event_key)
+      cross join lateral (
+        select e.tenant_id, e.event_key, e.reading from enrichment_rows e
+         where e.partition = $1 and e.event_key = k.event_key and e.tenant_id = k.tenant_id and e.generation = $2
+        offset 0
+      ) e`,
+    [
+      partition,
+      generation,
+      encodeUuidArray(places.map(({ tenantId }) => tenantId)),
+      encodeUuidArray(places.map(({ eventKey }) => eventKey)),
+    ],
+  );
+  // As a rule none: an enrichment comes after its interaction.
+  if (rows.length === 0) return;
   await tx.query(
-    `with found as (
-       select e.*
-         from unnest($3::uuid[], $4::uuid[]) as k (tenant_id, event_key)
-        cross join lateral (
-          select e.tenant_id, e.event_key, e.reading from enrichment_rows e
-           where e.partition = $1 and e.event_key = k.event_key and e.tenant_id = k.tenant_id and e.generation = $2
-          offset 0
-        ) e
-     )
-     update interaction_rows i
+    `update interaction_rows i
         set intent = case when i.intent_given or not f.reading ? 'intent' then i.intent else f.reading ->> 'intent' end,
             intent_score = case when i.intent_given or not f.reading ? 'intent' then i.intent_score
                                 else (f.reading ->> 'intent_confidence')::float8 end,
             sentiment = case when i.sentiment_given or not f.reading ? 'sentiment' then i.sentiment
                              else f.reading ->> 'sentiment' end,
             understanding = coalesce(i.understanding, '{}') || f.reading
-       from found f
+       from unnest($3::uuid[], $4::uuid[], $5::jsonb[]) as f (tenant_id, event_key, reading)
       where i.partition = $1 and i.generation = $2 and i.tenant_id = f.tenant_id and i.event_key = f.event_key`,
     [
       partition,
       generation,
-      encodeUuidArray(places.map(({ tenantId }) => tenantId)),
-      encodeUuidArray(places.map(({ eventKey }) => eventKey)),
+      encodeUuidArray(rows.map(({ tenant_id }) => tenant_id)),
+      encodeUuidArray(rows.map(({ event_key }) => event_key)),
+      rows.map(({ reading }) => JSON.stringify(reading)),
     ],
   );
 }
