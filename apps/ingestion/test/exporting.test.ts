@@ -226,12 +226,15 @@ test('an export is one snapshot however slowly it is read, and ends when its rea
     break;
   }
   await expect
-    .poll(async () => {
-      const { rows } = await admin.query(
-        `select from pg_stat_activity
+    .poll(
+      async () => {
+        const { rows } = await admin.query(
+          `select from pg_stat_activity
           where datname = current_database() and usename = 'ingestion_app' and state like '%in transaction%'`,
-      );
-      return rows.length;
-    })
+        );
+        return rows.length;
+      },
+      { timeout: 10_000 },
+    )
     .toBe(0);
-});
+}, 30_000);

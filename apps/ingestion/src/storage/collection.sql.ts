@@ -87,7 +87,7 @@ export async function countFigures(
     `select b.bot_id, count(*) as events,
             count(*) filter (where i.member_id is null) as without_member,
             count(*) filter (where i.conversation_id is null) as without_conversation,
-            count(*) filter (where i.intent is null) as without_intent,
+            count(*) filter (where not i.intent_given) as without_intent,
             count(*) filter (where i.message_text is null) as without_message,
             percentile_cont(0.5) within group (order by extract(epoch from i.received_at - i.sent_at) * 1000)
               as skew_ms,
