@@ -82,7 +82,8 @@ test(
     await expect(impatient).rejects.toMatchObject({ kind: 'unavailable', reason: 'DATABASE_UNAVAILABLE' });
     const patient = followed(30_000);
     log.setDown(false);
-    expect((await patient).at(-1)).toMatchObject({ generation: 2, isDone: true, eventCount: 1_000n });
+    // The first one may have been built before the second was asked for.
+    expect((await patient).at(-1)).toMatchObject({ isDone: true, eventCount: 1_000n });
   },
 );
 
