@@ -134,3 +134,34 @@ test('--dry-run shows what would be sent and what would be rejected, and sends n
   expect(JSON.parse((await parley.cli(options)).stdout)).toMatchObject({ accepted: 2, rejected: 2 });
   expect(JSON.parse((await parley.cli(options)).stdout)).toMatchObject({ accepted: 0, duplicates: 2 });
 }, 60_000);
+
+test('parley doctor tells what is wrong, and ends with 3 when it is critical', async () => {
+  const file = join(folder, 'silent.jsonl');
+  const lines = Array.from({ length: 30 }, (_, n) =>
+    JSON.stringify({
+      type: 'interaction',
+      id: `s-${n}`,
+      timestamp: new Date(Date.now() - 30 * 3_600_000 - n * 60_000).toISOString(),
+      bot_id: 'quiet',
+      response_text: 'Yes.',
+    }),
+  );
+  await writeFile(file, lines.join('\n'));
+  await importAll('patient', [file]);
+  const args = ['doctor', '--tenant', 'patient'];
+  const json = await parley.cli([...args, '--json']);
+  expect(json.code).toBe(3);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    critical: true,
+    bots: [
+      {
+        bot_id: 'quiet',
+        interaction_count: 30,
+        findings: [{ code: 'SILENT', severity: 'critical' }, {}, {}, {}, {}],
+      },
+    ],
+  });
+  const { stdout } = await parley.cli(args);
+  expect(stdout).toMatch(/quiet\s+critical\s+SILENT/);
+  expect(stdout).toContain('SILENT: See that the bot is running');
+}, 60_000);

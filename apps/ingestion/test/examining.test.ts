@@ -42,14 +42,20 @@ function interactions(
 }
 
 test('each seeded fault is found at the bot that has it, and a good bot has none', async () => {
-  const { ingestion, collection } = (await tenant()).clients;
+  const { ingestion, collection, language } = (await tenant()).clients;
+  const examples = ['track_parcel', 'say_hello'].flatMap((intent) =>
+    Array.from({ length: 5 }, (_, n) => ({ text: `${intent} in words of kind ${n}`, label: intent })),
+  );
+  const training = await Array.fromAsync(language.trainIntents({ examples, activate: true }));
+  expect(training.at(-1)?.model).toBeDefined();
   await ingestion.recordEvents({
     events: [
       ...interactions('good', 60_000),
       ...interactions('silent', 30 * hourMs),
       ...interactions('ahead', -2 * hourMs),
       ...interactions('skewed', 2 * hourMs + 60_000, {}, 2 * hourMs),
-      ...interactions('forgetful', 60_000, { intent: '', memberId: '' }),
+      ...interactions('forgetful', 60_000, { intent: '', memberId: '', messageText: '' }),
+      ...interactions('trained', 60_000, { intent: 'track_parcel' }),
       ...interactions('odd', 60_000, { intent: 'escalation' }),
     ],
   });
@@ -71,9 +77,11 @@ test('each seeded fault is found at the bot that has it, and a good bot has none
   const codes = (botId: string) =>
     answer.bots.find((bot) => bot.botId === botId)?.findings.map(({ code }) => code);
   expect(codes('good')).toEqual([]);
+  expect(codes('trained')).toEqual([]);
   expect(codes('silent')).toEqual(['SILENT']);
-  expect(codes('skewed')).toEqual(expect.arrayContaining(['CLOCK_SKEW']));
-  expect(codes('forgetful')).toEqual(['FIELD_MISSING', 'FIELD_MISSING']);
+  expect(codes('skewed')).toEqual(['CLOCK_SKEW']);
+  expect(codes('ahead')).toEqual(['FUTURE_EVENTS']);
+  expect(codes('forgetful')).toEqual(['FIELD_MISSING', 'FIELD_MISSING', 'FIELD_MISSING']);
   expect(codes('odd')).toEqual(['UNKNOWN_INTENT']);
   expect(answer.bots.find(({ botId }) => botId === 'odd')?.unknownIntents).toEqual(['escalation']);
   expect(answer.bots[0]?.findings[0]?.severity).toBe(Severity.CRITICAL);

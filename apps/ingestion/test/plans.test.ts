@@ -4,6 +4,15 @@ import { testCluster } from '@parley/testing';
 import { afterAll, expect, test } from 'vitest';
 import { findUnknown } from '../src/storage/fact-store.ts';
 import { factTables, leadingColumns } from '../src/storage/fact-tables.ts';
+import {
+  countFigures,
+  countQuarantined,
+  countUnlinkedConversions,
+  listBots,
+  listBusyHours,
+  listUnknownIntents,
+  sumCollected,
+} from '../src/storage/collection.sql.ts';
 import { findInteraction, listInteractions } from '../src/storage/interactions.sql.ts';
 import { startService } from './service-fixture.ts';
 
@@ -110,4 +119,46 @@ test('a page of all interactions is read from the index by time', async () => {
   const plan = await planOf((tx) => listInteractions(tx, scope, everything, after, 51));
   expect(plan).toContain('interaction_rows_by_time');
   expect(plan).toContain('Incremental Sort');
+});
+
+test('what the collection doctor asks is answered from indexes alone', async () => {
+  await admin.query('analyze interaction_rows, conversion_rows');
+  const window = { start: new Date('2026-03-01T01:00:00Z'), end: new Date('2026-03-01T02:00:00Z') };
+  const bots = ['x-1', 'x-2'];
+  const now = window.end;
+  const questions = [
+    [(tx: Transaction) => listBots(tx, scope, undefined), 'interaction_rows_by_bot_id'],
+    [(tx: Transaction) => listBots(tx, scope, 'x-1'), 'interaction_rows_by_bot_id'],
+    [(tx: Transaction) => countFigures(tx, scope, bots, window, now), 'interaction_rows_by_bot_id'],
+    [(tx: Transaction) => listUnknownIntents(tx, scope, bots, window, ['x-3']), 'interaction_rows_by_bot_id'],
+    [(tx: Transaction) => listBusyHours(tx, scope, bots, window), 'interaction_rows_by_bot_id'],
+    [(tx: Transaction) => countUnlinkedConversions(tx, scope, window), 'conversion_rows_by_time'],
+  ] as const;
+  for (const [ask, index] of questions) {
+    const plan = await planOf(ask);
+    expect(plan).toContain(index);
+    expect(plan).not.toContain('Seq Scan on interaction_rows');
+    expect(plan).not.toContain('Seq Scan on conversion_rows');
+  }
+  // Small tables are read whole whatever their indexes; so it is asked what would be used.
+  await admin.transaction(async (tx) => {
+    const asked = async (ask: (each: Transaction) => Promise<unknown>): Promise<string> => {
+      const lines: string[] = [];
+      await ask({
+        client: tx.client,
+        async query(statement, parameters) {
+          const text = typeof statement === 'string' ? statement : statement.text;
+          const { rows } = await tx.query<{ 'QUERY PLAN': string }>(`explain ${text}`, parameters);
+          lines.push(...rows.map((row) => row['QUERY PLAN']));
+          return { rows: [], rowCount: 0 };
+        },
+      });
+      return lines.join('\n');
+    };
+    await tx.query('set local enable_seqscan = off');
+    expect(await asked((each) => countQuarantined(each, scope, window))).toContain(
+      'quarantined_events_by_time',
+    );
+    expect(await asked((each) => sumCollected(each, scope, window))).toContain('collection_counts_pkey');
+  });
 });

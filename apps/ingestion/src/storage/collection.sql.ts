@@ -18,12 +18,17 @@ const mostIntents = 20;
 const own = (row: string) =>
   `${row}.partition = $1 and ${row}.generation = $2 and ${row}.tenant_id = $3 and ${row}.log_offset > 0`;
 
-/** A bot's latest interactions in the window; by index interaction_rows_by_bot_id. */
+/**
+ * A bot's latest interactions in the window; by index interaction_rows_by_bot_id. Those that a clock put ahead of the
+ * window's end, a day at most, belong to it.
+ */
 const latestOf = (bots: string, columns: string) => `
   unnest(${bots}::text[]) as b (bot_id)
   cross join lateral (
     select ${columns} from interaction_rows i
-     where ${own('i')} and i.bot_id collate "C" = b.bot_id and i.occurred_at >= $5 and i.occurred_at < $6
+     where ${own('i')} and i.bot_id collate "C" = b.bot_id and i.occurred_at >= $5
+       and i.occurred_at < $6::timestamptz + interval '1 day'
+       and (i.occurred_at < $6 or i.received_at < $6)
      order by i.occurred_at desc
      limit ${mostEvents}
   ) i`;
@@ -41,9 +46,11 @@ export async function listBots(
   { partition, generation, tenantId }: InteractionScope,
   botId: string | undefined,
 ): Promise<readonly KnownBot[]> {
+  // The condition must be one on bot_id that null does not fulfil: that it is not null is known to Postgres, which then
+  // takes no index that asks for it.
   const next = (condition: string) => `
     (select i.bot_id, i.occurred_at, i.received_at from interaction_rows i
-      where ${own('i')} and i.bot_id is not null ${condition}
+      where ${own('i')} ${condition}
       order by i.bot_id collate "C", i.occurred_at desc limit 1)`;
   const parameters = [partition, generation, tenantId];
   if (botId !== undefined) {
@@ -52,7 +59,7 @@ export async function listBots(
   }
   const { rows } = await tx.query<KnownBot>(
     `with recursive bots as (
-       ${next('')}
+       ${next(`and i.bot_id collate "C" > ''`)}
        union all
        select n.* from bots b cross join lateral ${next('and i.bot_id collate "C" > b.bot_id')} n
      )
@@ -105,7 +112,10 @@ export async function countFigures(
   return rows;
 }
 
-/** The intents of each bot's latest events that are not among the known ones, the most frequent first. */
+/**
+ * The intents that each bot gave with its latest events, that are neither among the known ones nor the tenant's active
+ * model's; the most frequent first.
+ */
 export async function listUnknownIntents(
   tx: Transaction,
   { partition, generation, tenantId }: InteractionScope,
@@ -114,11 +124,18 @@ export async function listUnknownIntents(
   known: readonly string[],
 ): Promise<readonly { readonly bot_id: string; readonly intents: readonly string[] }[]> {
   const { rows } = await tx.query<{ bot_id: string; intents: string[] }>(
-    `select bot_id, array_agg(intent order by place) as intents
+    `with model as materialized (
+       select coalesce(min(m.intents), '{}') as intents
+         from language_settings s
+         join intent_models m on m.partition = s.partition and m.tenant_id = s.tenant_id
+                             and m.version = s.active_version
+        where s.partition = $1 and s.tenant_id = $3
+     )
+     select bot_id, array_agg(intent order by place) as intents
        from (select b.bot_id, i.intent,
                     row_number() over (partition by b.bot_id order by count(*) desc, i.intent collate "C") as place
-               from ${latestOf('$4', 'i.intent')}
-              where i.intent <> all($7::text[])
+               from ${latestOf('$4', 'i.intent, i.intent_given')}
+              where i.intent_given and i.intent <> all($7::text[] || (select intents from model))
               group by b.bot_id, i.intent) counted
       where place <= ${mostIntents}
       group by bot_id`,
