@@ -162,6 +162,6 @@ test('parley doctor tells what is wrong, and ends with 3 when it is critical', a
     ],
   });
   const { stdout } = await parley.cli(args);
-  expect(stdout).toMatch(/quiet\s+critical\s+SILENT/);
+  expect(stdout).toMatch(/quiet\W+critical\W+SILENT/);
   expect(stdout).toContain('SILENT: See that the bot is running');
 }, 60_000);

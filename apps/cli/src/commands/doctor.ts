@@ -66,8 +66,8 @@ export async function doctorCommand(session: Session, options: DoctorCommandOpti
       ['bot', 'severity', 'finding', 'what was seen'],
       rows.map(([botId, { severity, code, evidence }]) => [botId, severityName(severity), code, evidence]),
     );
-    const advice = new Map(rows.map(([, finding]) => [finding.code, finding.advice]));
-    for (const [code, text] of advice) session.stdout.write(`\n${code}: ${text}\n`);
+    const advice = new Set(rows.map(([, finding]) => `${finding.code}: ${finding.advice}`));
+    for (const text of advice) session.stdout.write(`\n${text}\n`);
     session.stdout.write(
       `\n${answer.bots.length} bots, ${answer.duplicateCount} duplicates, ${answer.quarantinedCount} in quarantine, ` +
         `${answer.refusedCount} refused for want of consent\n`,
