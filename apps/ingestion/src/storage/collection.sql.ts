@@ -74,7 +74,10 @@ export interface BotFigures {
   readonly events: bigint;
   readonly without_member: bigint;
   readonly without_conversation: bigint;
+  /** The producer gave none. */
   readonly without_intent: bigint;
+  /** Nor did a model read one from the text. */
+  readonly unread_intent: bigint;
   readonly without_message: bigint;
   readonly skew_ms: number | null;
   readonly future: bigint;
@@ -95,6 +98,7 @@ export async function countFigures(
             count(*) filter (where i.member_id is null) as without_member,
             count(*) filter (where i.conversation_id is null) as without_conversation,
             count(*) filter (where not i.intent_given) as without_intent,
+            count(*) filter (where i.intent is null) as unread_intent,
             count(*) filter (where i.message_text is null) as without_message,
             percentile_cont(0.5) within group (order by extract(epoch from i.received_at - i.sent_at) * 1000)
               as skew_ms,

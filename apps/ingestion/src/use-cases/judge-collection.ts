@@ -137,7 +137,7 @@ function judgeFigures(figures: BotFigures): readonly Finding[] {
   };
   missing(
     'intent',
-    figures.without_intent,
+    figures.unread_intent,
     thresholds.missingIntent,
     'Send the intent, or send the text so that Parley can tell it.',
   );
