@@ -197,10 +197,11 @@ function parseNumber<Value extends number>(number: number, values: readonly Valu
 function parseResponse(said: {
   readonly responseText: string;
   readonly responseTimeMs?: bigint | undefined;
+  readonly responseOmitted: boolean;
   readonly errorCode: string;
 }): Response {
   return {
-    hasResponse: said.responseText !== '',
+    hasResponse: said.responseText !== '' || said.responseOmitted,
     responseTimeMs: said.responseTimeMs === undefined ? null : Number(said.responseTimeMs),
     hasError: said.errorCode !== '',
   };
