@@ -29,10 +29,12 @@ import { createTraining } from './language/training.ts';
 import { startMonthKeeper } from './month-keeper.ts';
 import { openPostgresEventLog } from './event-log/postgres-event-log.ts';
 import { startTicker } from './event-log/ticker.ts';
+import { createPrivacyGate } from './privacy/privacy-gate.ts';
 import { readModelName, readModelProjection } from './read-model/read-model-projection.ts';
 import { startRetentionKeeper } from './retention-keeper.ts';
 import { ingestionAccess } from './rpc/access-policy.ts';
 import { createAccessRoutes } from './rpc/access-routes.ts';
+import { createConsentRoutes } from './rpc/consent-routes.ts';
 import { createEventCheck } from './rpc/check-event.ts';
 import { createExporting } from './rpc/collection-routes.ts';
 import { createExamining } from './rpc/examine-routes.ts';
@@ -53,6 +55,7 @@ import { createKeyDirectory } from './storage/key-directory.ts';
 import { createKeyUses } from './storage/key-uses.ts';
 import { createLanguageStore } from './storage/language-store.ts';
 import { openDatabases } from './storage/open-databases.ts';
+import { createPrivacyStore } from './storage/privacy-store.ts';
 import { createQuarantineStore } from './storage/quarantine-store.ts';
 import { createReadingCursors } from './storage/reading-cursors.ts';
 import { createRetentionStore } from './storage/retention-store.ts';
@@ -83,6 +86,8 @@ const readingThreads = 1;
 const toCome = [PrivacyService, ErasureService];
 /** But for these. */
 const served = [
+  PrivacyService.method.setConsent,
+  PrivacyService.method.getConsent,
   PrivacyService.method.getPrivacySettings,
   PrivacyService.method.updatePrivacySettings,
   PrivacyService.method.previewRetention,
@@ -103,7 +108,8 @@ export async function createIngestionService(
   const { app, worker, append, owner } = await openDatabases(config, { logger, closers });
   const reach = armFailpoint(config.failpoint, kill);
 
-  const log = openPostgresEventLog({ append, worker, logger, reach });
+  const gate = createPrivacyGate(worker);
+  const log = openPostgresEventLog({ append, worker, rules: gate, logger, reach });
   closers.push('event log', () => log.close());
   const months = startMonthKeeper(owner, now, logger);
   closers.push('months', () => months.close());
@@ -168,7 +174,7 @@ export async function createIngestionService(
   closers.push('late reading', () => lateReader.close());
   const understand = createUnderstand(tenantReader, logger);
 
-  const recording = { log, quarantine, positions, counts, now, check, understand };
+  const recording = { log, quarantine, gate, positions, counts, now, check, understand };
   const reader = createProjectionReader({
     db: app,
     projection: readModelName,
@@ -178,7 +184,9 @@ export async function createIngestionService(
   const textReads = createTextReadStore({ app, worker });
   const audit = createTextReadAudit({ textReads, now, newId });
   const slots = createExportSlots(exportsAtOnce);
-  const retention = createRetentionRoutes({ worker, retentions: createRetentionStore(app), now });
+  const privacy = createPrivacyStore({ app, worker, append, random });
+  const retention = createRetentionRoutes({ worker, retentions: createRetentionStore(app), privacy, now });
+  const consents = createConsentRoutes({ log, privacy, positions, now, newId });
   const retentionKeeper = startRetentionKeeper({ worker, now, newId }, logger);
   closers.push('retention', () => retentionKeeper.close());
 
@@ -196,7 +204,7 @@ export async function createIngestionService(
       router
         .service(IngestionService, {
           ...createRecording(recording),
-          ...createReading({ reader, positions, audit }),
+          ...createReading({ reader, positions, audit, privacy }),
         })
         .service(
           TenantService,
@@ -207,13 +215,15 @@ export async function createIngestionService(
         .service(EventLogService, createEventLogRoutes(log))
         .service(CollectionService, {
           ...createExamining({ reader, positions, counts, now }),
-          ...createExporting({ reader, positions, slots, audit }),
+          ...createExporting({ reader, positions, slots, audit, privacy }),
         })
+        .rpc(PrivacyService.method.setConsent, consents.setConsent)
+        .rpc(PrivacyService.method.getConsent, consents.getConsent)
         .rpc(PrivacyService.method.getPrivacySettings, retention.getPrivacySettings)
         .rpc(PrivacyService.method.updatePrivacySettings, retention.updatePrivacySettings)
         .rpc(PrivacyService.method.previewRetention, retention.previewRetention)
         .rpc(PrivacyService.method.listRetentionRuns, retention.listRetentionRuns)
-        .rpc(PrivacyService.method.exportMember, createMemberExport({ reader, log, slots, audit }))
+        .rpc(PrivacyService.method.exportMember, createMemberExport({ reader, log, slots, audit, privacy }))
         .service(
           LanguageService,
           createLanguageRoutes({ store: languages, reader: tenantReader, training, endpointRules, now }),

@@ -239,9 +239,6 @@ test('settings are changed one by one; what is too short or not there yet is ref
   expect(await limits()).toEqual([[CONTENT, 30]]);
   expect(await refusalOf(set([{ dataClass: CONTENT, days: 29 }]))).toMatchObject({ code: 'InvalidArgument' });
   expect(await refusalOf(set([{ dataClass: RAW, days: 30 }]))).toMatchObject({ code: 'Unimplemented' });
-  expect(
-    await refusalOf(privacy.updatePrivacySettings({ settings: { contentMode: ContentMode.OFF } })),
-  ).toMatchObject({ code: 'Unimplemented' });
   expect(await limits()).toEqual([[CONTENT, 30]]);
   await set([]);
   expect(await limits()).toEqual([]);

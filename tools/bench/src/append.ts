@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { eventKeyOf } from '@parley/event';
-import { appendConnections, openPostgresEventLog, type NewEvent } from '@parley/ingestion';
+import { appendConnections, createPrivacyGate, openPostgresEventLog, type NewEvent } from '@parley/ingestion';
 import { systemNow } from '@parley/runtime';
 import { openRole } from '@parley/service';
 import { createCopyLimit, encodeRows } from './copy-limit.ts';
@@ -24,7 +24,7 @@ export async function measureAppend(bench: Bench): Promise<Measurement[]> {
     openRole({ databaseUrl, databaseSecret }, { service: 'ingestion', kind, poolSize, logger });
   const append = await open('append', appendConnections);
   const worker = await open('worker', 4);
-  const log = openPostgresEventLog({ append, worker, logger });
+  const log = openPostgresEventLog({ append, worker, rules: createPrivacyGate(worker), logger });
   const limit = await createCopyLimit(admin);
   const count = bench.isQuick ? 10_000 : 50_000;
   const runs = bench.isQuick ? 2 : 5;

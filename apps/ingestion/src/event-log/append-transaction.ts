@@ -10,6 +10,8 @@ import { DomainError } from '@parley/errors';
 import type { LogEvent } from '@parley/event';
 import type { AppendResult, NewEvent } from './event-log.ts';
 import type { ReachFailpoint } from './failpoint.ts';
+import { RulesChanged } from './storage-rules.ts';
+import type { JudgedEvent, Judgement, StorageRules } from './storage-rules.ts';
 
 export interface AppendedGroup {
   /** What became of each event, in the order given. */
@@ -23,6 +25,7 @@ interface Entry {
   /** The first event of the group that has this key, and where it stands there. */
   readonly first: NewEvent;
   readonly firstIndex: number;
+  readonly isStored: boolean;
   offset: bigint;
   /** It was kept before this group came. Without fingerprint: its body is erased. */
   stored: { readonly fingerprint: bigint | null } | undefined;
@@ -33,6 +36,8 @@ interface Family {
   readonly partition: number;
   readonly tenantId: string;
   readonly kind: number;
+  /** Whether what is new of it may be stored. */
+  readonly isStored: boolean;
   /** Undefined when no event says when it occurred. */
   earliest: Date | undefined;
   readonly entries: Map<string, Entry>;
@@ -44,7 +49,7 @@ interface SortedGroup {
   readonly entries: readonly Entry[];
 }
 
-/** A row of `reserve_offsets`: a head as it now stands, or (with its family, from 1) a key that was there already. */
+/** A row of `claim_offsets`: a head as it now stands, or (with its family, from 1) a key that was there already. */
 interface Reserved {
   readonly family: number | null;
   readonly event_key: string;
@@ -52,11 +57,12 @@ interface Reserved {
   readonly log_offset: bigint;
   readonly fingerprint: bigint | null;
   readonly received_at: Date;
+  readonly privacy_version: bigint;
 }
 
-const reserveOffsets = {
-  name: 'reserve-offsets',
-  text: 'select * from reserve_offsets($1, $2, $3, $4, $5, $6, $7)',
+const claimOffsets = {
+  name: 'claim-offsets',
+  text: 'select * from claim_offsets($1, $2, $3, $4, $5, $6, $7, $8)',
 };
 
 const eventsTable: CopyTarget = {
@@ -77,47 +83,77 @@ const eventsTable: CopyTarget = {
 /** Bodies fetched at a time to compare: each may be as long as a message. */
 const BODIES_AT_A_TIME = 32;
 
+export interface AppendOptions {
+  readonly noteRefused: StorageRules['noteRefused'];
+  readonly reach: ReachFailpoint;
+}
+
 /**
  * Writes a group of events, of any partitions and tenants, in one transaction: locks the heads, finds what is there,
- * numbers what is new, writes it by COPY. Throws `unavailable` for whatever is the database's trouble; then the group
- * may or may not have been committed.
+ * numbers what is new and may be stored, writes it by COPY. Throws RulesChanged, with nothing written, when the group was
+ * judged by other rules than those in force; `unavailable` for whatever is the database's trouble; then the group may or
+ * may not have been committed.
  */
 export async function appendInTransaction(
   database: Database,
-  group: readonly NewEvent[],
-  reach: ReachFailpoint,
+  { judged, versions }: Judgement,
+  { noteRefused, reach }: AppendOptions,
 ): Promise<AppendedGroup> {
+  const group = judged.map(({ event }) => event);
   try {
     const appended = await database.transaction(async (tx) => {
-      const sorted = sort(group);
+      const sorted = sort(judged);
       const reserved = await reserve(tx, sorted.families);
+      requireVersions(reserved, versions);
       reach('append:locked');
       const { rows, added } = enter(group, sorted, reserved);
       if (rows.length > 0) await copyIn(tx.client, eventsTable, rows);
       reach('append:copied');
-      return { results: await answer(tx, group, sorted.entries), added };
+      const results = await answer(tx, judged, sorted.entries);
+      const refused = judged.filter((_, index) => results[index]?.outcome === 'refused');
+      if (refused.length > 0) await noteRefused(tx, refused);
+      for (const [index, { also }] of group.entries()) {
+        const result = results[index];
+        if (also !== undefined && result?.outcome === 'accepted') await also(tx, result.offset);
+      }
+      return { results, added };
     });
     reach('append:committed');
     return appended;
   } catch (error) {
-    if (!(error instanceof DomainError) || error.kind === 'unavailable') throw error;
-    throw new DomainError('The log could not be written now.', {
-      kind: 'unavailable',
-      reason: 'LOG_UNAVAILABLE',
-      retryAfterMs: error.retryAfterMs ?? 1_000,
-      cause: error,
-    });
+    throw asUnavailable(error);
   }
 }
 
-function sort(group: readonly NewEvent[]): SortedGroup {
+/** Whatever trouble the database has, whoever writes to the log may come again. Other errors are returned as they are. */
+export function asUnavailable(error: unknown): unknown {
+  if (!(error instanceof DomainError) || error.kind === 'unavailable') return error;
+  return new DomainError('The log could not be written now.', {
+    kind: 'unavailable',
+    reason: 'LOG_UNAVAILABLE',
+    retryAfterMs: error.retryAfterMs ?? 1_000,
+    cause: error,
+  });
+}
+
+/** Under the lock, so that nothing gets in behind a change. */
+function requireVersions(reserved: readonly Reserved[], versions: ReadonlyMap<number, bigint>): void {
+  const changed = reserved.filter(
+    ({ family, partition, privacy_version }) =>
+      family === null && versions.get(partition) !== privacy_version,
+  );
+  if (changed.length > 0) throw new RulesChanged(changed.map(({ partition }) => partition));
+}
+
+function sort(judged: readonly JudgedEvent[]): SortedGroup {
   const families = new Map<string, Family>();
-  const entries = group.map((event, index) => {
+  const entries = judged.map(({ event, refusal }, index) => {
     const { partition, tenantId, kind, eventKey } = event;
-    const name = `${partition} ${kind} ${tenantId}`;
+    const isStored = refusal === undefined;
+    const name = `${partition} ${kind} ${isStored ? 'stored' : 'refused'} ${tenantId}`;
     let family = families.get(name);
     if (family === undefined) {
-      family = { partition, tenantId, kind, earliest: undefined, entries: new Map() };
+      family = { partition, tenantId, kind, isStored, earliest: undefined, entries: new Map() };
       families.set(name, family);
     }
     // A clock may have been set right between an event and its repeat, so both of its times count.
@@ -126,7 +162,7 @@ function sort(group: readonly NewEvent[]): SortedGroup {
     }
     let entry = family.entries.get(eventKey);
     if (entry === undefined) {
-      entry = { first: event, firstIndex: index, offset: 0n, stored: undefined };
+      entry = { first: event, firstIndex: index, isStored, offset: 0n, stored: undefined };
       family.entries.set(eventKey, entry);
     }
     return entry;
@@ -143,11 +179,12 @@ async function reserve(tx: Transaction, families: readonly Family[]): Promise<re
     for (const key of entries.keys()) keys.push(key);
     ends.push(keys.length);
   }
-  const { rows } = await tx.query<Reserved>(reserveOffsets, [
+  const { rows } = await tx.query<Reserved>(claimOffsets, [
     families.map(({ partition }) => partition),
     families.map(({ tenantId }) => tenantId),
     families.map(({ kind }) => kind),
     families.map(({ earliest }) => earliest?.toISOString() ?? null),
+    families.map(({ isStored }) => isStored),
     starts,
     ends,
     encodeUuidArray(keys),
@@ -165,14 +202,15 @@ function enter(
   const count = (partition: number, n: number): void => {
     newCounts.set(partition, (newCounts.get(partition) ?? 0n) + BigInt(n));
   };
-  for (const family of families) count(family.partition, family.entries.size);
+  for (const { partition, isStored, entries: wanted } of families)
+    count(partition, isStored ? wanted.size : 0);
   for (const { family, event_key, partition, log_offset, fingerprint } of reserved) {
     if (family === null) continue;
     const entry = families[family - 1]?.entries.get(event_key);
     if (entry === undefined) throw new Error('An event was found that was not sought.');
     entry.offset = log_offset;
     entry.stored = { fingerprint };
-    count(partition, -1);
+    if (entry.isStored) count(partition, -1);
   }
 
   const added = new Map<number, LogEvent[]>();
@@ -195,7 +233,8 @@ function enter(
   const rows: CopyValue[][] = [];
   for (const [index, event] of group.entries()) {
     const entry = entries[index];
-    if (entry === undefined || entry.firstIndex !== index || entry.stored !== undefined) continue;
+    if (entry === undefined || entry.firstIndex !== index || !entry.isStored || entry.stored !== undefined)
+      continue;
     const reservation = partitions.get(event.partition);
     if (reservation === undefined) throw new Error(`There is no partition ${event.partition}.`);
     const { nextOffset: offset, receivedAt, events } = reservation;
@@ -210,20 +249,22 @@ function enter(
 
 async function answer(
   tx: Transaction,
-  group: readonly NewEvent[],
+  judged: readonly JudgedEvent[],
   entries: readonly Entry[],
 ): Promise<readonly AppendResult[]> {
   const disputed: { readonly index: number; readonly event: NewEvent; readonly offset: bigint }[] = [];
-  const results = group.map((event, index): AppendResult => {
+  const results = judged.map(({ event, refusal }, index): AppendResult => {
     const entry = entries[index];
     if (entry === undefined) throw new Error('An event has no entry.');
     const { first, firstIndex, stored, offset } = entry;
     if (stored === undefined) {
+      if (refusal !== undefined) return { outcome: 'refused', reason: refusal.reason };
       if (index === firstIndex) return { outcome: 'accepted', offset };
       const isSame = event.fingerprint === first.fingerprint || event.sameContentAs(first.body);
       return { outcome: isSame ? 'duplicate' : 'conflict', offset };
     }
-    if (stored.fingerprint !== null && stored.fingerprint !== event.fingerprint) {
+    // Of what may not be stored, not even that it differs is kept.
+    if (refusal === undefined && stored.fingerprint !== null && stored.fingerprint !== event.fingerprint) {
       disputed.push({ index, event, offset });
     }
     return { outcome: 'duplicate', offset };

@@ -1,3 +1,4 @@
+import type { Transaction } from '@parley/database';
 import type { EventKindNumber, LogSource } from '@parley/event';
 
 /** An event that is to be kept. */
@@ -22,18 +23,23 @@ export interface NewEvent {
    * differ, while the partition is locked.
    */
   readonly sameContentAs: (stored: Uint8Array) => boolean;
+  /** What else is to be written in the transaction that keeps it, under its partition's lock. Only if it is new. */
+  readonly also?: (tx: Transaction, offset: bigint) => Promise<void>;
 }
+
+/** Why an event may not be stored: consent forbids it, or its member was erased. */
+export type RefusalReason = 'NO_CONSENT' | 'MEMBER_ERASED';
 
 /**
  * What became of an event:
  * - `accepted`: it is kept, at this offset;
  * - `duplicate`: it was there already, at this offset, with the same content or with one that has been erased;
- * - `conflict`: another one of the same key is kept, at this offset; this one is not.
+ * - `conflict`: another one of the same key is kept, at this offset; this one is not;
+ * - `refused`: it may not be stored, and no trace of its content is.
  */
-export interface AppendResult {
-  readonly outcome: 'accepted' | 'duplicate' | 'conflict';
-  readonly offset: bigint;
-}
+export type AppendResult =
+  | { readonly outcome: 'accepted' | 'duplicate' | 'conflict'; readonly offset: bigint }
+  | { readonly outcome: 'refused'; readonly reason: RefusalReason };
 
 /** The append-only log of everything that happened. */
 export interface EventLog extends LogSource {

@@ -2,13 +2,16 @@ import type { Database } from '@parley/database';
 import { DomainError } from '@parley/errors';
 import type { LogBatch, TailOptions } from '@parley/event';
 import type { Logger } from '@parley/runtime';
-import { appendInTransaction } from './append-transaction.ts';
+import { appendInTransaction, asUnavailable } from './append-transaction.ts';
+import type { AppendedGroup } from './append-transaction.ts';
 import type { AppendResult, EventLog, NewEvent } from './event-log.ts';
 import type { ReachFailpoint } from './failpoint.ts';
 import { closingError, GroupCommit, groupCommitLimits, type GroupCommitLimits } from './group-commit.ts';
 import { HeadAnnouncer, listenForHeads } from './head-announcer.ts';
 import { HeadWatch } from './head-watch.ts';
 import { RecentEvents } from './recent-events.ts';
+import { RulesChanged } from './storage-rules.ts';
+import type { StorageRules } from './storage-rules.ts';
 import { tail } from './tail.ts';
 
 /** Connections that the appending role's pool needs: one for each writer and one for announcing. */
@@ -19,16 +22,19 @@ export interface PostgresEventLogOptions {
   readonly append: Database;
   /** As `ingestion_worker`; tails hold none of its connections for longer than a query. */
   readonly worker: Database;
+  readonly rules: StorageRules;
   readonly logger: Logger;
   readonly reach?: ReachFailpoint;
   readonly limits?: GroupCommitLimits;
 }
 
 const CLOSE_MS = 10_000;
+/** How often rules may change while a group is judged and written; it takes milliseconds, a change an administrator. */
+const JUDGEMENTS = 20;
 
 /** The event log in Postgres. The databases stay open when it closes. */
 export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog {
-  const { append, worker, logger, reach = () => undefined, limits = groupCommitLimits } = options;
+  const { append, worker, rules, logger, reach = () => undefined, limits = groupCommitLimits } = options;
   const watch = new HeadWatch();
   const announcer = new HeadAnnouncer(append, logger);
   const recent = new RecentEvents();
@@ -64,8 +70,33 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
     });
   };
 
+  const appendByRules = async (group: readonly NewEvent[]): Promise<AppendedGroup> => {
+    for (let attempt = 1; ; attempt += 1) {
+      const judgement = await rules.judge(group).catch((error: unknown) => {
+        throw asUnavailable(error);
+      });
+      try {
+        return await appendInTransaction(append, judgement, {
+          noteRefused: (tx, refused) => rules.noteRefused(tx, refused),
+          reach,
+        });
+      } catch (error) {
+        if (!(error instanceof RulesChanged)) throw error;
+        if (attempt === JUDGEMENTS) {
+          throw new DomainError('The rules of what may be stored change all the time.', {
+            kind: 'unavailable',
+            reason: 'LOG_UNAVAILABLE',
+            retryAfterMs: 1_000,
+            cause: error,
+          });
+        }
+        rules.forget(error.partitions);
+      }
+    }
+  };
+
   const groups = new GroupCommit(async (group) => {
-    const { results, added } = await appendInTransaction(append, group, reach);
+    const { results, added } = await appendByRules(group);
     const heads = new Map<number, bigint>();
     for (const [partition, events] of added) {
       const head = events.at(-1)?.offset;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { equals, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { Message } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { Tenant } from '@parley/access';
@@ -13,6 +13,7 @@ import type { Now } from '@parley/runtime';
 import type { TextToRead } from '../language/reading-protocol.ts';
 import type { CandidateEvent, RefusalReason } from '../use-cases/candidate-event.ts';
 import { correctTime } from '../event-content/correct-time.ts';
+import { isSameContent } from '../event-content/same-content.ts';
 import { findBrokenRules } from './event-rules.ts';
 
 export interface EventCheckDependencies {
@@ -151,19 +152,6 @@ function hasUnknown(message: Pick<Message, '$unknown'> | undefined): boolean {
 
 function encode(event: Event): Uint8Array {
   return toBinary(EventSchema, event, { writeUnknownFields: false });
-}
-
-/** By value, whatever the order of fields and of attributes. The id is known to be the same. */
-function isSameContent(event: Event, stored: Uint8Array): boolean {
-  const other = fromBinary(EventSchema, stored, { readUnknownFields: false });
-  return equals(EventSchema, contentOf(event), contentOf(other));
-}
-
-/** What the producer said; of an event that is kept, without what Parley read of it. */
-function contentOf({ sentAt: _sentAt, payload, ...content }: Event): Event {
-  if (payload.case !== 'interaction') return { ...content, payload, eventId: '' };
-  const { understanding: _understanding, ...value } = payload.value;
-  return { ...content, payload: { case: 'interaction', value }, eventId: '' };
 }
 
 /** The text of an interaction that does not say both its intent and its sentiment. */

@@ -10,6 +10,7 @@ import { invalidArgument } from '@parley/errors';
 import type { ProjectionReader } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
 import { holdsText, readRecords } from '../storage/records.sql.ts';
+import type { PrivacyStore } from '../storage/privacy-store.ts';
 import type { RecordKind } from '../storage/records.sql.ts';
 import type { ExportSlots } from './export-slots.ts';
 import { handOver } from './hand-over.ts';
@@ -23,6 +24,7 @@ export interface CollectionDependencies {
   readonly positions: PositionSealer;
   readonly slots: ExportSlots;
   readonly audit: AuditTextReads;
+  readonly privacy: Pick<PrivacyStore, 'memberIds'>;
 }
 
 /** A chunk is sent when it has so many characters; it ends with a whole line, so one long line makes it longer. */
@@ -44,6 +46,7 @@ export function createExporting({
   positions,
   slots,
   audit,
+  privacy,
 }: CollectionDependencies): Pick<ServiceImpl<typeof CollectionService>, 'exportRecords'> {
   return {
     async *exportRecords(request, context) {
@@ -54,7 +57,8 @@ export function createExporting({
       const filter = {
         botId: request.botId || undefined,
         groupId: request.groupId || undefined,
-        memberId: request.memberId || undefined,
+        memberId:
+          request.memberId === '' ? undefined : (await privacy.memberIds(tenant, request.memberId))[0],
         ...windowOf(request),
       };
       const minPosition = openPosition(positions, tenant, request.minPosition);

@@ -9,6 +9,7 @@ import {
   readQuarantinedMemberEvents,
   readUntabledMemberEvents,
 } from '../storage/member-events.sql.ts';
+import type { PrivacyStore } from '../storage/privacy-store.ts';
 import type { ExportSlots } from './export-slots.ts';
 import { handOver } from './hand-over.ts';
 import { holdsTexts, memberEventLine, quarantinedEventLine } from './member-file.ts';
@@ -19,6 +20,7 @@ export interface MemberExportDependencies {
   readonly log: EventLog;
   readonly slots: ExportSlots;
   readonly audit: AuditTextReads;
+  readonly privacy: Pick<PrivacyStore, 'memberIds'>;
 }
 
 /** A chunk is sent when it has so many characters; it ends with a whole line, so one long line makes it longer. */
@@ -33,13 +35,15 @@ export function createMemberExport({
   log,
   slots,
   audit,
+  privacy,
 }: MemberExportDependencies): ServiceImpl<typeof PrivacyService>['exportMember'] {
   return async function* exportMember({ memberId }, context) {
     const { tenantId, partition } = tenantOf(context);
     if (memberId.includes('\0')) {
       throw invalidArgument([{ field: 'member_id', description: 'must not contain NUL' }]);
     }
-    const given = audit(context, { member_id: memberId });
+    const memberIds = await privacy.memberIds({ tenantId, partition }, memberId);
+    const given = audit(context, { member_id: memberIds[0] });
     const release = slots.take();
     try {
       const minPosition = (await log.heads(context.signal)).get(partition);
@@ -63,15 +67,17 @@ export function createMemberExport({
                 if (hasText) textCount += 1;
                 if (chunk.length >= chunkLength) await hand();
               };
-              for await (const found of readMemberEvents(tx, scope, memberId)) {
-                await add(memberEventLine(found), holdsTexts(found.event));
-              }
               const upTo = watermark.position;
-              for await (const found of readUntabledMemberEvents(tx, scope, memberId, upTo)) {
-                await add(memberEventLine(found), false);
-              }
-              for await (const found of readQuarantinedMemberEvents(tx, scope, memberId)) {
-                await add(quarantinedEventLine(found), true);
+              for (const id of memberIds) {
+                for await (const found of readMemberEvents(tx, scope, id)) {
+                  await add(memberEventLine(found), holdsTexts(found.event));
+                }
+                for await (const found of readUntabledMemberEvents(tx, scope, id, upTo)) {
+                  await add(memberEventLine(found), false);
+                }
+                for await (const found of readQuarantinedMemberEvents(tx, scope, id)) {
+                  await add(quarantinedEventLine(found), true);
+                }
               }
               await hand();
             },

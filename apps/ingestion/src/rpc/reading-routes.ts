@@ -17,6 +17,7 @@ import { fromReading } from '../event-content/reading.ts';
 import { parseSentiment } from '../event-content/enum-names.ts';
 import { findInteraction, listInteractions } from '../storage/interactions.sql.ts';
 import type { InteractionRow } from '../storage/interactions.sql.ts';
+import type { PrivacyStore } from '../storage/privacy-store.ts';
 import { openPosition } from './open-position.ts';
 import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 import type { AuditTextReads } from './text-read-audit.ts';
@@ -25,6 +26,7 @@ export interface ReadingDependencies {
   readonly reader: ProjectionReader;
   readonly positions: PositionSealer;
   readonly audit: AuditTextReads;
+  readonly privacy: Pick<PrivacyStore, 'memberIds'>;
 }
 
 /** The calls by which single interactions are read. */
@@ -32,6 +34,7 @@ export function createReading({
   reader,
   positions,
   audit,
+  privacy,
 }: ReadingDependencies): Pick<ServiceImpl<typeof IngestionService>, 'getInteraction' | 'listInteractions'> {
   return {
     async getInteraction({ interactionId, minPosition }, context) {
@@ -61,7 +64,8 @@ export function createReading({
       const tenant = tenantOf(context);
       const { tenantId, partition } = tenant;
       const pageSize = pageSizeOf(message.pageSize, { usual: 50 });
-      const filter = filterOf(message);
+      const [memberId] = message.memberId === '' ? [''] : await privacy.memberIds(tenant, message.memberId);
+      const filter = filterOf({ ...message, memberId });
       const filters = [
         tenantId,
         ...Object.values(filter).map((value) => (value instanceof Date ? value.toISOString() : value)),

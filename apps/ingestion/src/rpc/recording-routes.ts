@@ -37,7 +37,14 @@ export function createRecording(dependencies: RecordingRouteDependencies): Recor
     const { results, position } = await recordEvents(dependencies, tenant, [candidate], context.signal);
     const result = results[0];
     if (result === undefined) throw new Error('Nothing became of an event.');
-    if (result.outcome === 'conflict' || result.outcome === 'rejected') {
+    if ('reason' in result && (result.reason === 'NO_CONSENT' || result.reason === 'MEMBER_ERASED')) {
+      throw new DomainError(result.message, {
+        kind: 'failed-precondition',
+        reason: result.reason,
+        facts: { event_id: result.eventId },
+      });
+    }
+    if ('reason' in result) {
       throw new DomainError(result.message, {
         kind: 'already-exists',
         reason: result.reason,

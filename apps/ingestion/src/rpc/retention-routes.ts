@@ -1,11 +1,14 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
+import type { Tenant } from '@parley/access';
 import { ContentMode, DataClass } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import type { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import type { Database } from '@parley/database';
 import { DomainError, invalidArgument } from '@parley/errors';
 import { tenantOf } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
+import type { ContentMode as ContentModeName } from '../event-content/content-mode.ts';
+import type { PrivacyStore } from '../storage/privacy-store.ts';
 import type {
   DataClass as DataClassName,
   Retention,
@@ -19,6 +22,7 @@ export interface RetentionRouteDependencies {
   /** For previews. */
   readonly worker: Database;
   readonly retentions: RetentionStore;
+  readonly privacy: Pick<PrivacyStore, 'contentMode' | 'setContentMode'>;
   readonly now: Now;
 }
 
@@ -40,12 +44,14 @@ const numbers: Readonly<Record<DataClassName, DataClass>> = {
 export function createRetentionRoutes({
   worker,
   retentions,
+  privacy,
   now,
 }: RetentionRouteDependencies): Pick<ServiceImpl<typeof PrivacyService>, RetentionMethods> {
+  const settingsOf = async (tenant: Tenant) => ({
+    settings: toSettings(await privacy.contentMode(tenant), await retentions.get(tenant)),
+  });
   return {
-    async getPrivacySettings(_request, context) {
-      return { settings: toSettings(await retentions.get(tenantOf(context))) };
-    },
+    getPrivacySettings: (_request, context) => settingsOf(tenantOf(context)),
 
     async updatePrivacySettings({ settings, updateMask }, context) {
       const tenant = tenantOf(context);
@@ -62,13 +68,15 @@ export function createRetentionRoutes({
           ]);
         }
       }
-      if (paths.includes('content_mode') && settings?.contentMode !== ContentMode.FULL) {
-        throw notYet('Content modes other than full are');
+      const mode = paths.includes('content_mode') ? parseContentMode(settings?.contentMode) : undefined;
+      const retention = paths.includes('retentions')
+        ? parseRetentions(settings?.retentions ?? [])
+        : undefined;
+      if (mode !== undefined && mode !== (await privacy.contentMode(tenant))) {
+        await privacy.setContentMode(tenant, mode);
       }
-      if (paths.includes('retentions')) {
-        await retentions.set(tenant, parseRetentions(settings?.retentions ?? []));
-      }
-      return { settings: toSettings(await retentions.get(tenant)) };
+      if (retention !== undefined) await retentions.set(tenant, retention);
+      return settingsOf(tenant);
     },
 
     async previewRetention(_request, context) {
@@ -97,6 +105,25 @@ export function createRetentionRoutes({
       };
     },
   };
+}
+
+const contentModes: ReadonlyMap<ContentMode | undefined, ContentModeName> = new Map([
+  [ContentMode.FULL, 'full'],
+  [ContentMode.PSEUDONYMOUS, 'pseudonymous'],
+  [ContentMode.OFF, 'off'],
+]);
+const contentModeNumbers: Readonly<Record<ContentModeName, ContentMode>> = {
+  full: ContentMode.FULL,
+  pseudonymous: ContentMode.PSEUDONYMOUS,
+  off: ContentMode.OFF,
+};
+
+function parseContentMode(number: ContentMode | undefined): ContentModeName {
+  const mode = contentModes.get(number);
+  if (mode === undefined) {
+    throw invalidArgument([{ field: 'settings.content_mode', description: 'is required' }]);
+  }
+  return mode;
 }
 
 function parseRetentions(
@@ -134,9 +161,9 @@ function notYet(what: string): DomainError {
   });
 }
 
-function toSettings(retention: Retention) {
+function toSettings(mode: ContentModeName, retention: Retention) {
   return {
-    contentMode: ContentMode.FULL,
+    contentMode: contentModeNumbers[mode],
     retentions: Array.from(retention, ([name, days]) => ({ dataClass: numbers[name], days })),
   };
 }

@@ -106,6 +106,7 @@ export async function* readMemberEvents(
     [partition, generation, tenantId, memberId],
   );
   for await (const row of fetchAll<BodyRow>(tx, 'member_events', bodiesAtOnce)) yield toMemberEvent(row);
+  await tx.query('close member_events');
 }
 
 /**
@@ -202,6 +203,7 @@ export async function* readQuarantinedMemberEvents(
       yield { quarantineId, receivedAt, reason, message, event, body };
     }
   }
+  await tx.query('close quarantined_member_events');
 }
 
 interface QuarantinedRow {

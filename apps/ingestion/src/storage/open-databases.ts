@@ -17,8 +17,10 @@ export interface Databases {
   readonly owner: Database;
 }
 
+/** For changes of what may be stored, beside the log. */
+const ruleConnections = 2;
 /** How many connections each role holds at most; the projection runtime alone takes 10 of the worker's. */
-const poolSizes = { app: 12, worker: 16, append: appendConnections, owner: 1 };
+const poolSizes = { app: 12, worker: 16, append: appendConnections + ruleConnections, owner: 1 };
 
 /** Opens them, and has them closed. The Postgres need not be there yet. */
 export async function openDatabases(

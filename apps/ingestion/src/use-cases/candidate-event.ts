@@ -5,7 +5,13 @@ import type { NewEvent } from '../event-log/event-log.ts';
 
 /** Why an event can't be accepted; stable words that producers act on. */
 export type RefusalReason =
-  'INVALID_FIELDS' | 'MALFORMED' | 'TOO_FAR_AHEAD' | 'KIND_NOT_ALLOWED' | 'EVENT_CONFLICT';
+  | 'INVALID_FIELDS'
+  | 'MALFORMED'
+  | 'TOO_FAR_AHEAD'
+  | 'KIND_NOT_ALLOWED'
+  | 'EVENT_CONFLICT'
+  | 'NO_CONSENT'
+  | 'MEMBER_ERASED';
 
 /** An event that keeps all rules and may go into the log. */
 export interface CheckedEvent {

@@ -1,7 +1,8 @@
 import type { PositionSealer, Tenant } from '@parley/access';
 import type { FieldViolation } from '@parley/errors';
 import type { Now } from '@parley/runtime';
-import type { AppendResult, EventLog } from '../event-log/event-log.ts';
+import type { AppendResult, EventLog, RefusalReason as StorageRefusal } from '../event-log/event-log.ts';
+import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import type { Collected, CollectionCounts } from '../storage/collection-counts.ts';
 import type { NewQuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
 import type { CandidateEvent, CheckedEvent, RefusalReason } from './candidate-event.ts';
@@ -10,6 +11,8 @@ import type { Understand } from './understand-candidates.ts';
 export interface RecordingDependencies {
   readonly log: EventLog;
   readonly quarantine: QuarantineStore;
+  /** The log holds it against what it keeps; here it is held against quarantine. */
+  readonly gate: Pick<PrivacyGate, 'admit'>;
   readonly positions: PositionSealer;
   readonly counts: Pick<CollectionCounts, 'note'>;
   readonly now: Now;
@@ -26,6 +29,7 @@ export type RecordingResult =
       readonly reason: RefusalReason;
       readonly message: string;
       readonly violations: readonly FieldViolation[];
+      /** Empty where consent or erasure forbid to keep it. */
       readonly quarantineId: string;
     };
 
@@ -37,11 +41,11 @@ export interface Recording {
 }
 
 /**
- * Records what keeps all rules and puts the rest into quarantine. Safe to repeat: what was recorded before comes back
- * as duplicate.
+ * Records what keeps all rules and may be stored, and puts into quarantine what breaks one. Safe to repeat: what was
+ * recorded before comes back as duplicate.
  */
 export async function recordEvents(
-  { log, quarantine, positions, counts, now, understand }: RecordingDependencies,
+  { log, quarantine, gate, positions, counts, now, understand }: RecordingDependencies,
   tenant: Tenant,
   candidates: readonly CandidateEvent[],
   signal: AbortSignal,
@@ -56,40 +60,86 @@ export async function recordEvents(
           signal,
         );
   let answered = 0;
-  const outcomes = candidates.map((candidate): AppendResult | undefined => {
-    if (candidate.isRefused) return undefined;
+  const results = candidates.map((candidate): RecordingResult | ToKeep => {
+    if (candidate.isRefused) return { ...candidate, outcome: 'rejected' };
     const result = appended[answered];
     answered += 1;
     if (result === undefined) throw new Error('The log did not answer for every event.');
-    return result;
-  });
-
-  const kept: NewQuarantinedEvent[] = [];
-  // As they came: what was read is no part of what goes into quarantine.
-  const results = candidates.map((candidate, position) => {
-    const result = outcomes[position];
-    if (!candidate.isRefused && result !== undefined && result.outcome !== 'conflict') {
-      return { outcome: result.outcome, eventId: candidate.eventId };
+    switch (result.outcome) {
+      case 'refused':
+        return refusal(candidate.eventId, result.reason);
+      case 'conflict':
+        // As it came: what was read of it is no part of what goes into quarantine.
+        return conflictOf(candidate);
+      default:
+        return { outcome: result.outcome, eventId: candidate.eventId };
     }
-    const refused = candidate.isRefused ? candidate : conflictOf(candidate);
-    const index = kept.push(refused) - 1;
-    const { eventId, reason, message, violations } = refused;
-    const outcome = candidate.isRefused ? ('rejected' as const) : ('conflict' as const);
-    return { outcome, eventId, reason, message, violations, index };
   });
-  const ids = await quarantine.keep(tenant, kept, now());
-  counts.note(tenant, collectedOf(checked, appended, candidates.length - checked.length, now()));
+  const kept = await keep({ quarantine, gate, now }, tenant, results.filter(isToKeep));
+  const told = results.map((result) => (isToKeep(result) ? (kept.get(result) ?? unanswered()) : result));
+  counts.note(tenant, collectedOf(checked, appended, told, now()));
 
-  const offsets = appended.filter(({ outcome }) => outcome !== 'conflict').map(({ offset }) => offset);
+  const offsets = appended.flatMap((result) =>
+    result.outcome === 'accepted' || result.outcome === 'duplicate' ? [result.offset] : [],
+  );
   const last = offsets.reduce((highest, offset) => (offset > highest ? offset : highest), 0n);
   return {
-    results: results.map((result) => {
-      if (!('index' in result)) return result;
-      const { index, ...told } = result;
-      return { ...told, quarantineId: ids[index] ?? '' };
-    }),
+    results: told,
     position: last === 0n ? '' : positions.seal({ partition: tenant.partition, offset: last }),
   };
+}
+
+/** What belongs into quarantine, unless the tenant's rules forbid to keep it. */
+interface ToKeep extends NewQuarantinedEvent {
+  readonly outcome: 'conflict' | 'rejected';
+  readonly reason: RefusalReason;
+}
+
+function isToKeep(result: RecordingResult | ToKeep): result is ToKeep {
+  return 'body' in result;
+}
+
+/** Puts events into quarantine as far as they may be kept, and says what became of each. */
+async function keep(
+  { quarantine, gate, now }: Pick<RecordingDependencies, 'quarantine' | 'gate' | 'now'>,
+  tenant: Tenant,
+  events: readonly ToKeep[],
+): Promise<ReadonlyMap<ToKeep, RecordingResult>> {
+  const admitted = await gate.admit(
+    tenant,
+    events.map(({ body }) => body),
+  );
+  const told = new Map<ToKeep, RecordingResult>();
+  const allowed: { readonly event: ToKeep; readonly body: Uint8Array }[] = [];
+  for (const [index, event] of events.entries()) {
+    const admission = admitted[index] ?? unanswered();
+    if ('refusal' in admission) told.set(event, refusal(event.eventId, admission.refusal));
+    else allowed.push({ event, body: admission.body });
+  }
+  const ids = await quarantine.keep(
+    tenant,
+    allowed.map(({ event, body }) => ({ ...event, body })),
+    now(),
+  );
+  for (const [index, { event }] of allowed.entries()) {
+    const { outcome, eventId, reason, message, violations } = event;
+    told.set(event, { outcome, eventId, reason, message, violations, quarantineId: ids[index] ?? '' });
+  }
+  return told;
+}
+
+function unanswered(): never {
+  throw new Error('Nothing became of an event.');
+}
+
+const refusalMessages: Readonly<Record<StorageRefusal, string>> = {
+  NO_CONSENT: 'Consent to keep this is missing; nothing of it is kept.',
+  MEMBER_ERASED: 'This belongs to a member who was erased; nothing of it is kept.',
+};
+
+function refusal(eventId: string, reason: StorageRefusal): RecordingResult {
+  const message = refusalMessages[reason];
+  return { outcome: 'rejected', eventId, reason, message, violations: [], quarantineId: '' };
 }
 
 /** An accepted event that occurred longer ago is counted as ancient. */
@@ -98,26 +148,28 @@ const ancientMs = 7 * 24 * 3_600_000;
 function collectedOf(
   checked: readonly CheckedEvent[],
   appended: readonly AppendResult[],
-  rejected: number,
+  told: readonly RecordingResult[],
   now: Date,
 ): Collected {
   const before = now.getTime() - ancientMs;
-  const collected = { accepted: 0, duplicate: 0, conflict: 0, rejected, ancient: 0 };
+  const collected = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0, refused: 0, ancient: 0 };
+  for (const result of told) {
+    if (!('reason' in result) || result.quarantineId !== '') collected[result.outcome] += 1;
+    else if (result.reason === 'NO_CONSENT') collected.refused += 1;
+  }
   checked.forEach(({ event: { occurredAt } }, index) => {
-    const outcome = appended[index]?.outcome ?? 'accepted';
-    collected[outcome] += 1;
-    if (outcome === 'accepted' && occurredAt !== undefined && occurredAt.getTime() < before) {
-      collected.ancient += 1;
-    }
+    const isAccepted = appended[index]?.outcome === 'accepted';
+    if (isAccepted && occurredAt !== undefined && occurredAt.getTime() < before) collected.ancient += 1;
   });
   return collected;
 }
 
-function conflictOf({ eventId, event }: CheckedEvent) {
+function conflictOf({ eventId, event }: CheckedEvent): ToKeep {
   return {
+    outcome: 'conflict',
     eventId,
     kind: event.kind,
-    reason: 'EVENT_CONFLICT' as const,
+    reason: 'EVENT_CONFLICT',
     message: 'This id stands for an event with other content already; the first one stays.',
     violations: [],
     body: event.body,

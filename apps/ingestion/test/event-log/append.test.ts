@@ -6,7 +6,7 @@ import { eventKinds } from '@parley/event';
 import { describe, expect, test } from 'vitest';
 import type { AppendResult } from '../../src/event-log/event-log.ts';
 import { ensureMonths } from '../../src/event-log/months.ts';
-import { event, logDatabase, read, tenant, testClusters, textOf } from './log-fixture.ts';
+import { event, logDatabase, offsetOf, read, tenant, testClusters, textOf } from './log-fixture.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const otherTenant = '0190a5e4-0000-7000-8000-000000000002';
@@ -54,7 +54,7 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
           for (const { body, partition } of events) sent.set(body.toString(), partition);
           const results = await logs[appender % 2]?.append(events);
           for (const [index, result] of (results ?? []).entries()) {
-            acknowledged.add(`${events[index]?.partition} ${result.offset}`);
+            acknowledged.add(`${events[index]?.partition} ${offsetOf(result)}`);
           }
         }
       }),
@@ -254,7 +254,7 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
     const setting = await append.transaction(async (tx) => {
       await tx.query(`set local synchronous_commit = off`);
       await tx.query(
-        `select * from reserve_offsets('{0}', '{${tenant}}', '{1}', '{null}', '{1}', '{1}', '{${randomUUID()}}')`,
+        `select * from claim_offsets('{0}', '{${tenant}}', '{1}', '{null}', '{t}', '{1}', '{1}', '{${randomUUID()}}')`,
       );
       const { rows } = await tx.query<{ setting: string }>(
         `select current_setting('synchronous_commit') as setting`,
@@ -388,7 +388,7 @@ describe.each(await testClusters())('on $name', ({ cluster }) => {
     const { open, openLog } = await logDatabase(cluster);
     const admin = await open('postgres');
     const owner = await open('owner');
-    await owner.query(`alter function reserve_offsets set lock_timeout = '200ms'`);
+    await owner.query(`alter function claim_offsets set lock_timeout = '200ms'`);
     const log = await openLog();
     const held = await holdHead(admin);
 

@@ -6,6 +6,7 @@ import { openDatabase } from '@parley/database';
 import { eventKeyOf, eventKinds } from '@parley/event';
 import { createLogger } from '@parley/runtime';
 import { armFailpoint } from '../../src/event-log/failpoint.ts';
+import { createPrivacyGate } from '../../src/privacy/privacy-gate.ts';
 import { appendConnections, openPostgresEventLog } from '../../src/event-log/postgres-event-log.ts';
 
 const [appendUrl = '', workerUrl = '', failpoint] = process.argv.slice(2);
@@ -16,9 +17,11 @@ const settings = {
   statementTimeoutMs: 10_000,
   logger,
 };
+const worker = await openDatabase({ ...settings, url: workerUrl, poolSize: 2 });
 const log = openPostgresEventLog({
   append: await openDatabase({ ...settings, url: appendUrl, poolSize: appendConnections }),
-  worker: await openDatabase({ ...settings, url: workerUrl, poolSize: 2 }),
+  worker,
+  rules: createPrivacyGate(worker),
   logger,
   reach: armFailpoint(failpoint, () => process.kill(process.pid, 'SIGKILL')),
 });

@@ -5,15 +5,17 @@ import { eventKinds, type LogEvent } from '@parley/event';
 import { createLogger, systemNow } from '@parley/runtime';
 import { prepareService, testCluster, type TestCluster, type TestDatabase } from '@parley/testing';
 import { onTestFinished } from 'vitest';
-import type { EventLog, NewEvent } from '../../src/event-log/event-log.ts';
+import type { AppendResult, EventLog, NewEvent } from '../../src/event-log/event-log.ts';
 import { ensureMonths } from '../../src/event-log/months.ts';
 import {
   appendConnections,
   openPostgresEventLog,
   type PostgresEventLogOptions,
 } from '../../src/event-log/postgres-event-log.ts';
+import { createPrivacyGate } from '../../src/privacy/privacy-gate.ts';
 import { createEventLog } from '../../src/storage/migrations/0001-create-event-log.ts';
-import { reserveOffsets } from '../../src/storage/migrations/0002-reserve-offsets.ts';
+import { createPrivacy } from '../../src/storage/migrations/0018-create-privacy.ts';
+import { claimOffsets } from '../../src/storage/migrations/0019-claim-offsets.ts';
 
 export const logger = createLogger({ service: 'ingestion', level: 'fatal' });
 
@@ -43,7 +45,7 @@ export interface LogDatabase {
 export async function logDatabase(cluster: TestCluster): Promise<LogDatabase> {
   const prepare = prepareService({
     service: 'ingestion',
-    migrations: [createEventLog, reserveOffsets],
+    migrations: [createEventLog, createPrivacy, claimOffsets],
     roles: ['app', 'worker', 'append'],
   });
   const database = await cluster.database('ingestion', async (template) => {
@@ -61,9 +63,11 @@ export async function logDatabase(cluster: TestCluster): Promise<LogDatabase> {
     database,
     open,
     openLog: async (options = {}) => {
+      const worker = await open('worker');
       const log = openPostgresEventLog({
         append: await open('append', appendConnections),
-        worker: await open('worker'),
+        worker,
+        rules: createPrivacyGate(worker),
         logger,
         ...options,
       });
@@ -120,4 +124,9 @@ export async function read(log: EventLog, partition: number, count: number, afte
 
 export function textOf({ body }: LogEvent): string | undefined {
   return body === undefined ? undefined : Buffer.from(body).toString();
+}
+
+/** Where an event is; undefined when it was refused. */
+export function offsetOf(result: AppendResult): bigint | undefined {
+  return result.outcome === 'refused' ? undefined : result.offset;
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { EventLog, NewEvent } from '../../src/event-log/event-log.ts';
 import { groupCommitLimits } from '../../src/event-log/group-commit.ts';
-import { event, logDatabase, read, textOf } from './log-fixture.ts';
+import { event, logDatabase, offsetOf, read, textOf } from './log-fixture.ts';
 
 const cluster = await testCluster();
 
@@ -65,7 +65,7 @@ test('however events are repeated, batched and raced, the log is a map that keep
       for (const { event: one, result } of answered) {
         const kept = stored.get(nameOf(one));
         const isSame = kept?.text?.toLowerCase() === one.body.toString().toLowerCase();
-        expect(result.offset).toBe(kept?.offset);
+        expect(offsetOf(result)).toBe(kept?.offset);
         if (result.outcome !== 'accepted') expect(result.outcome).toBe(isSame ? 'duplicate' : 'conflict');
       }
     }),

@@ -16,6 +16,8 @@ import { keepReportedTimes } from './0014-keep-reported-times.ts';
 import { createCollectionCounts } from './0015-create-collection-counts.ts';
 import { createLanguage } from './0016-create-language.ts';
 import { createRetention } from './0017-create-retention.ts';
+import { createPrivacy } from './0018-create-privacy.ts';
+import { claimOffsets } from './0019-claim-offsets.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -36,4 +38,6 @@ export const migrations: readonly NamedMigration[] = [
   createCollectionCounts,
   createLanguage,
   createRetention,
+  createPrivacy,
+  claimOffsets,
 ];
