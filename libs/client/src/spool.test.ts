@@ -115,7 +115,9 @@ test('what a process left that is gone is taken, with a torn end told and the re
   await spool.close();
   const [name] = await readdir(folder);
   const [segment] = await readdir(join(folder, name ?? ''));
-  const gone = execFileSync(process.execPath, ['-p', 'process.pid'], { encoding: 'utf8' }).trim();
+  const gone = execFileSync(process.execPath, ['-e', 'process.stdout.write(String(process.pid))'], {
+    encoding: 'utf8',
+  });
   const dead = join(folder, `${hostname().replace(/[^\w-]/g, '_')}.${gone}.1.ab`);
   await mkdir(dead);
   execFileSync('mv', [join(folder, name ?? '', segment ?? ''), dead]);

@@ -45,7 +45,7 @@ const reply = instrumentHandler(parley, (text) => 'you said ' + text, (text) => 
 console.log(reply('hello'));
 parley.conversion({ interactionId: 'i', outcome: Outcome.PURCHASED, value: { currencyCode: 'USD', minorUnits: 1n } });
 const { recorded, queued } = parley.stats();
-console.log(recorded, queued);
+console.log(recorded + ' ' + queued);
 await parley.shutdown({ timeoutMs: 100 });
 `;
 
