@@ -85,6 +85,15 @@ test('every quarter hour of the window is counted in the longest bucket that lie
   );
 });
 
+test('a window over the border of two quarter hours, with no whole one in it, is two edges', () => {
+  const { days, hours, quarters, edges } = cutWindow(day('2026-03-01T10:10:00'), day('2026-03-01T10:20:00'));
+  expect([days, hours, quarters]).toEqual([[], [], []]);
+  expect(texts(edges)).toEqual([
+    '2026-03-01T10:10:00.000Z/2026-03-01T10:15:00.000Z',
+    '2026-03-01T10:15:00.000Z/2026-03-01T10:20:00.000Z',
+  ]);
+});
+
 test('a window inside one quarter hour is one edge', () => {
   const cut = cutWindow(day('2026-03-01T12:01:00'), day('2026-03-01T12:14:00'));
   expect(cut).toEqual({

@@ -27,7 +27,7 @@ export function cutWindow(start: Date, end: Date): WindowCut {
     days: days.whole.map(toRange),
     hours: hours.whole.map(toRange),
     quarters: quarters.whole.map(toRange),
-    edges: quarters.left.map(toRange),
+    edges: quarters.left.flatMap(splitAtQuarter).map(toRange),
   };
 }
 
@@ -49,6 +49,16 @@ function cut(stretches: readonly Stretch[], length: number): { whole: Stretch[];
     left.push([start, first], [last, end]);
   }
   return { whole, left: left.filter(([start, end]) => start < end) };
+}
+
+/** Where no whole quarter hour lies in it, a stretch may still hold the border of two. */
+function splitAtQuarter([start, end]: Stretch): readonly Stretch[] {
+  const border = Math.ceil(start / bucketLengths.quarter) * bucketLengths.quarter;
+  if (border <= start || border >= end) return [[start, end]];
+  return [
+    [start, border],
+    [border, end],
+  ];
 }
 
 function toRange([start, end]: Stretch): Range {
