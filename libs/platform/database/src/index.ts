@@ -3,7 +3,16 @@ export type { BootstrapOptions } from './bootstrap-service.ts';
 export { copyIn, encodeCopy } from './copy-in.ts';
 export type { CopyTarget, CopyType, CopyValue } from './copy-in.ts';
 export { sqlStateOf, toDomainError } from './database-error.ts';
-export { encodeInt4Array, encodeInt8Array, encodeTextArray, encodeUuidArray } from './encode-array.ts';
+export {
+  encodeByteaArray,
+  encodeDateArray,
+  encodeInt2Array,
+  encodeInt4Array,
+  encodeInt8Array,
+  encodeTextArray,
+  encodeTimestampArray,
+  encodeUuidArray,
+} from './encode-array.ts';
 export type { Listener, ListenHandlers } from './listen.ts';
 export { defineMigration, migrate } from './migrate.ts';
 export type { MigrateOptions, NamedMigration } from './migrate.ts';
