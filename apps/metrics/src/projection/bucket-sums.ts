@@ -1,8 +1,8 @@
-import { bucketLengths, bucketStart } from '@parley/calendar';
+import { bucketLengths } from '@parley/calendar';
 import { emptyState, kpiCounters, subtractStates } from '@parley/kpi';
 import type { KpiState } from '@parley/kpi';
-import type { Bucket, MemberCell, StateCell, Sums } from './cell.ts';
-import { addTo, bucketKey } from './cell.ts';
+import type { MemberCell, StateCell, Sums } from './cell.ts';
+import { addTo, createCells, startOf } from './cell.ts';
 
 /** Where something counts. */
 export interface Place {
@@ -32,16 +32,13 @@ export interface BucketSums {
 }
 
 export function createBucketSums(): BucketSums {
-  const states = new Map<string, Bucket & { readonly state: Sums }>();
-  const memberships = new Map<string, Bucket & { readonly ordinals: Set<number> }>();
+  const states = createCells((): { readonly state: Sums } => ({ state: { ...emptyState } }));
+  const memberships = createCells((): { readonly ordinals: Set<number> } => ({ ordinals: new Set() }));
 
-  const add = (place: Place, state: KpiState, receivedAt: Date): void => {
+  const add = ({ tenantId, occurredAt, botId }: Place, state: KpiState, receivedAt: Date): void => {
     if (kpiCounters.every((counter) => state[counter] === 0)) return;
-    const bucket = bucketOf('quarter', place, receivedAt);
-    const key = bucketKey(bucket);
-    const cell = states.get(key);
-    if (cell === undefined) states.set(key, { ...bucket, state: { ...state } });
-    else addTo(cell.state, state);
+    const start = startOf('quarter', occurredAt.getTime());
+    addTo(states.at(tenantId, 'quarter', start, botId, dayOf(receivedAt)).state, state);
   };
 
   return {
@@ -53,31 +50,24 @@ export function createBucketSums(): BucketSums {
       if (before !== undefined) add(before, subtractStates(emptyState, before.state), receivedAt);
       if (after !== undefined) add(after, after.state, receivedAt);
     },
-    join(place, memberOrdinal, receivedAt) {
-      const bucket = bucketOf('hour', place, receivedAt);
-      const key = bucketKey(bucket);
-      const cell = memberships.get(key);
-      if (cell === undefined) memberships.set(key, { ...bucket, ordinals: new Set([memberOrdinal]) });
-      else cell.ordinals.add(memberOrdinal);
+    join({ tenantId, occurredAt, botId }, memberOrdinal, receivedAt) {
+      const start = startOf('hour', occurredAt.getTime());
+      memberships.at(tenantId, 'hour', start, botId, dayOf(receivedAt)).ordinals.add(memberOrdinal);
     },
-    states: () => [...states.values()],
-    memberships: () => [...memberships.values()],
+    states: states.list,
+    memberships: memberships.list,
   };
 }
 
-function bucketOf(
-  level: 'quarter' | 'hour',
-  { tenantId, occurredAt, botId }: Place,
-  receivedAt: Date,
-): Bucket {
-  const knownOn = Math.floor(receivedAt.getTime() / bucketLengths.day);
-  return { tenantId, level, start: bucketStart(level, occurredAt).getTime(), botId, knownOn };
+/** Days since 1970. */
+function dayOf(receivedAt: Date): number {
+  return Math.floor(receivedAt.getTime() / bucketLengths.day);
 }
 
 /** Of one fact, so of one tenant. */
 function isSameBucket(one: Place, other: Place): boolean {
   return (
     one.botId === other.botId &&
-    bucketStart('quarter', one.occurredAt).getTime() === bucketStart('quarter', other.occurredAt).getTime()
+    startOf('quarter', one.occurredAt.getTime()) === startOf('quarter', other.occurredAt.getTime())
   );
 }

@@ -1,6 +1,6 @@
 import { bucketLengths } from '@parley/calendar';
 import type { BucketLevel } from '@parley/calendar';
-import { kpiCounters } from '@parley/kpi';
+import { emptyState, kpiCounters } from '@parley/kpi';
 import type { KpiCounter, KpiState } from '@parley/kpi';
 
 /** The numbers of the levels, as stored. */
@@ -28,13 +28,6 @@ export interface MemberCell extends Bucket {
   readonly ordinals: ReadonlySet<number>;
 }
 
-/** The bucket of that level that holds this one, which is of a finer level; of its bot or of all bots. */
-function widen(bucket: Bucket, level: BucketLevel, botId: string): Bucket {
-  const length = bucketLengths[level];
-  const { tenantId, knownOn } = bucket;
-  return { tenantId, level, start: Math.floor(bucket.start / length) * length, botId, knownOn };
-}
-
 /** Text that differs where two buckets differ; the bot, which may hold anything, comes last. */
 export function bucketKey({ tenantId, level, start, knownOn, botId }: Bucket): string {
   return `${tenantId} ${level} ${start} ${knownOn} ${botId}`;
@@ -48,34 +41,71 @@ export function addTo(sums: Sums, state: KpiState): void {
   for (const counter of kpiCounters) sums[counter] += state[counter];
 }
 
+/** What buckets hold while it grows. */
+export interface Cells<Content> {
+  /** What the bucket holds; made when it is asked for the first time. */
+  at(tenantId: string, level: BucketLevel, start: number, botId: string, knownOn: number): Content;
+  list(): readonly (Bucket & Content)[];
+}
+
+/** Days up to the year 2328; with the quarter hours and levels of that time a product far below 2^53. */
+const maxDays = 2 ** 17;
+
+/** No cells yet. They are found by numbers, since each event asks for some: a text for each would be most of the fold. */
+export function createCells<Content extends object>(create: () => Content): Cells<Content> {
+  const tenants = new Map<string, Map<string, Map<number, Bucket & Content>>>();
+  const cells: (Bucket & Content)[] = [];
+  return {
+    at(tenantId, level, start, botId, knownOn) {
+      let bots = tenants.get(tenantId);
+      if (bots === undefined) tenants.set(tenantId, (bots = new Map()));
+      let buckets = bots.get(botId);
+      if (buckets === undefined) bots.set(botId, (buckets = new Map()));
+      const key = ((start / bucketLengths.quarter) * 3 + levelNumbers[level]) * maxDays + knownOn;
+      let cell = buckets.get(key);
+      if (cell === undefined) {
+        cell = { tenantId, level, start, botId, knownOn, ...create() };
+        buckets.set(key, cell);
+        cells.push(cell);
+      }
+      return cell;
+    },
+    list: () => cells,
+  };
+}
+
 /** Adds quarter hours by bot up to every level, by bot and over all bots. A sum of zero stays: its rows exist too. */
-export function rollUpStates(quarters: Iterable<StateCell>): StateCell[] {
-  const cells = new Map<string, Bucket & { readonly state: Sums }>();
-  for (const quarter of quarters) {
-    for (const bucket of widenings(quarter, ['quarter', 'hour', 'day'])) {
-      const key = bucketKey(bucket);
-      const cell = cells.get(key);
-      if (cell === undefined) cells.set(key, { ...bucket, state: { ...quarter.state } });
-      else addTo(cell.state, quarter.state);
+export function rollUpStates(quarters: Iterable<StateCell>): readonly StateCell[] {
+  const cells = createCells((): { readonly state: Sums } => ({ state: { ...emptyState } }));
+  for (const { tenantId, start, botId, knownOn, state } of quarters) {
+    for (const level of ['quarter', 'hour', 'day'] as const) {
+      const from = startOf(level, start);
+      addTo(cells.at(tenantId, level, from, botId, knownOn).state, state);
+      addTo(cells.at(tenantId, level, from, '', knownOn).state, state);
     }
   }
-  return [...cells.values()];
+  return cells.list();
 }
 
 /** Unites members of hours by bot up to days, by bot and over all bots. */
-export function rollUpMembers(hours: Iterable<MemberCell>): MemberCell[] {
-  const cells = new Map<string, Bucket & { readonly ordinals: Set<number> }>();
-  for (const hour of hours) {
-    for (const bucket of widenings(hour, ['hour', 'day'])) {
-      const key = bucketKey(bucket);
-      const cell = cells.get(key) ?? { ...bucket, ordinals: new Set<number>() };
-      cells.set(key, cell);
-      for (const ordinal of hour.ordinals) cell.ordinals.add(ordinal);
+export function rollUpMembers(hours: Iterable<MemberCell>): readonly MemberCell[] {
+  const cells = createCells((): { readonly ordinals: Set<number> } => ({ ordinals: new Set() }));
+  for (const { tenantId, start, botId, knownOn, ordinals } of hours) {
+    for (const level of ['hour', 'day'] as const) {
+      const from = startOf(level, start);
+      const ofBot = cells.at(tenantId, level, from, botId, knownOn).ordinals;
+      const ofAll = cells.at(tenantId, level, from, '', knownOn).ordinals;
+      for (const ordinal of ordinals) {
+        ofBot.add(ordinal);
+        ofAll.add(ordinal);
+      }
     }
   }
-  return [...cells.values()];
+  return cells.list();
 }
 
-function widenings(bucket: Bucket, levels: readonly BucketLevel[]): Bucket[] {
-  return levels.flatMap((level) => [widen(bucket, level, bucket.botId), widen(bucket, level, '')]);
+/** The start of the bucket that holds an instant, in milliseconds since 1970. */
+export function startOf(level: BucketLevel, at: number): number {
+  const length = bucketLengths[level];
+  return Math.floor(at / length) * length;
 }

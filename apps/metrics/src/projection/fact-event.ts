@@ -3,12 +3,15 @@ import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import { eventKeyOf, eventKinds } from '@parley/event';
 import type { LogEvent } from '@parley/event';
+import { factKey } from './fact-key.ts';
 import type { FeedbackType, Outcome, Sentiment } from './facts.ts';
 
 interface Told {
   readonly tenantId: string;
   /** The event's key; a completion's and an enrichment's are their interaction's. */
   readonly key: string;
+  /** The `factKey` of tenant and key. */
+  readonly place: string;
   readonly occurredAt: Date;
   readonly receivedAt: Date;
 }
@@ -20,11 +23,28 @@ export interface Response {
   readonly hasError: boolean;
 }
 
+/** Which interaction an event is about. */
+export interface InteractionName {
+  readonly tenantId: string;
+  readonly key: string;
+  /** The `factKey` of both. */
+  readonly place: string;
+}
+
+/** Whom an event names. */
+export interface MemberName {
+  readonly tenantId: string;
+  readonly memberId: string;
+  /** The `factKey` of both. */
+  readonly place: string;
+}
+
 export interface InteractionEvent extends Told, Response {
   readonly kind: 'interaction';
   readonly botId: string;
   readonly groupId: string;
-  readonly memberId: string;
+  /** Undefined: anonymous. */
+  readonly member: MemberName | undefined;
   readonly conversationId: string;
   readonly channel: string;
   readonly intent: string;
@@ -43,7 +63,7 @@ export interface EnrichmentEvent extends Told {
 }
 export interface ConversionEvent extends Told {
   readonly kind: 'conversion';
-  readonly interactionKey: string;
+  readonly interaction: InteractionName;
   readonly botId: string;
   readonly groupId: string;
   readonly intent: string;
@@ -53,7 +73,8 @@ export interface ConversionEvent extends Told {
 }
 export interface FeedbackEvent extends Told {
   readonly kind: 'feedback';
-  readonly interactionKey: string | null;
+  /** Undefined: about no interaction in particular. */
+  readonly interaction: InteractionName | undefined;
   readonly botId: string;
   readonly groupId: string;
   readonly type: FeedbackType;
@@ -62,7 +83,7 @@ export interface FeedbackEvent extends Told {
 }
 export interface MemberEvent extends Told {
   readonly kind: 'member';
-  readonly memberId: string;
+  readonly member: MemberName;
   readonly userId: string;
 }
 export interface UserEvent extends Told {
@@ -97,6 +118,7 @@ export function parseFactEvent(event: LogEvent): FactEvent | undefined {
   const told = {
     tenantId: event.tenantId,
     key: event.eventKey,
+    place: factKey(event.tenantId, event.eventKey),
     occurredAt: event.occurredAt,
     receivedAt: event.receivedAt,
   };
@@ -129,7 +151,7 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
         kind: 'interaction',
         botId,
         groupId,
-        memberId,
+        member: memberId === '' ? undefined : memberNamed(told.tenantId, memberId),
         conversationId,
         channel,
         intent,
@@ -144,7 +166,7 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
       const { interactionId, understanding } = payload.value;
       return {
         ...told,
-        key: eventKeyOf(interactionId),
+        ...interactionNamed(told.tenantId, interactionId),
         kind: 'enrichment',
         intent: understanding?.intent ?? '',
         sentiment: parseNumber(understanding?.sentiment ?? 0, sentiments),
@@ -155,7 +177,7 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
       return {
         ...told,
         kind: 'conversion',
-        interactionKey: eventKeyOf(interactionId),
+        interaction: interactionNamed(told.tenantId, interactionId),
         botId,
         groupId,
         intent,
@@ -171,7 +193,7 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
       return {
         ...told,
         kind: 'feedback',
-        interactionKey: interactionId === '' ? null : eventKeyOf(interactionId),
+        interaction: interactionId === '' ? undefined : interactionNamed(told.tenantId, interactionId),
         botId,
         groupId,
         type,
@@ -180,12 +202,27 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
       };
     }
     case 'member':
-      return { ...told, kind: 'member', memberId: payload.value.memberId, userId: payload.value.userId };
+      return {
+        ...told,
+        kind: 'member',
+        member: memberNamed(told.tenantId, payload.value.memberId),
+        userId: payload.value.userId,
+      };
     case 'user':
       return { ...told, kind: 'user', userId: payload.value.userId };
     default:
       return undefined;
   }
+}
+
+function interactionNamed(tenantId: string, interactionId: string): InteractionName {
+  const key = eventKeyOf(interactionId);
+  return { tenantId, key, place: factKey(tenantId, key) };
+}
+
+function memberNamed(tenantId: string, memberId: string): MemberName {
+  if (memberId === '') throw new Error('A member without an id.');
+  return { tenantId, memberId, place: factKey(tenantId, memberId) };
 }
 
 function parseNumber<Value extends number>(number: number, values: readonly Value[]): Value {

@@ -1,7 +1,14 @@
 import { createBucketSums } from './bucket-sums.ts';
 import type { MemberCell, StateCell } from './cell.ts';
 import { conversionPart, feedbackPart, interactionPart } from './contributions.ts';
-import type { ConversionEvent, FactEvent, FeedbackEvent, InteractionEvent } from './fact-event.ts';
+import type {
+  ConversionEvent,
+  FactEvent,
+  FeedbackEvent,
+  InteractionEvent,
+  MemberName,
+} from './fact-event.ts';
+import { factKey } from './fact-key.ts';
 import { createFactTable } from './fact-table.ts';
 import type { FactTable } from './fact-table.ts';
 import type { ConversionFact, FeedbackFact, InteractionFact, MemberFact, UserFact } from './facts.ts';
@@ -22,7 +29,7 @@ export interface StoredFacts {
   readonly interactions: readonly InteractionFact[];
   readonly conversions: readonly ConversionFact[];
   readonly feedback: readonly FeedbackFact[];
-  /** By `factKey` of a tenant and its member id: every member that the events name. */
+  /** Of every member that the events name, by its place. */
   readonly ordinals: ReadonlyMap<string, number>;
 }
 
@@ -41,11 +48,6 @@ export interface FoldOutcome {
   readonly memberships: readonly MemberCell[];
 }
 
-/** The place of a fact, member or user among those of all tenants. */
-export function factKey(tenantId: string, key: string): string {
-  return `${tenantId} ${key}`;
-}
-
 /**
  * Takes the events in, one after the other, so that neither the figures nor which buckets exist depend on how the log
  * was cut into batches. What changes a fact takes its old contribution out and puts the new one in, both under the day
@@ -55,21 +57,19 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   const interactions = createFactTable(stored.interactions, interactionKeyOf);
   const conversions = createFactTable(stored.conversions, conversionKeyOf);
   const feedback = createFactTable(stored.feedback, feedbackKeyOf);
-  const conversionsOf = createLinks(stored.conversions, {
-    keyOf: conversionKeyOf,
-    interactionKeyOf,
-  });
-  const feedbackOf = createLinks(stored.feedback, {
-    keyOf: feedbackKeyOf,
-    interactionKeyOf: ({ tenantId, interactionKey }) =>
-      interactionKey === null ? undefined : factKey(tenantId, interactionKey),
-  });
+  const conversionsOf = createLinks();
+  for (const fact of stored.conversions) conversionsOf.add(interactionKeyOf(fact), conversionKeyOf(fact));
+  const feedbackOf = createLinks();
+  for (const fact of stored.feedback) {
+    const { tenantId, interactionKey } = fact;
+    if (interactionKey !== null) feedbackOf.add(factKey(tenantId, interactionKey), feedbackKeyOf(fact));
+  }
   const members = new Map<string, MemberFact>();
   const users = new Map<string, UserFact>();
   const sums = createBucketSums();
 
-  const ordinalOf = (tenantId: string, memberId: string): number => {
-    const ordinal = stored.ordinals.get(factKey(tenantId, memberId));
+  const ordinalOf = ({ place }: MemberName): number => {
+    const ordinal = stored.ordinals.get(place);
     if (ordinal === undefined) throw new Error('A member without an ordinal.');
     return ordinal;
   };
@@ -93,10 +93,9 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
 
   /** Whether it changed the fact. */
   const merge = (
-    { tenantId, key, receivedAt }: FactEvent,
+    { place, receivedAt }: FactEvent,
     change: (before: InteractionFact | undefined) => InteractionFact,
   ): boolean => {
-    const place = factKey(tenantId, key);
     const before = interactions.find(place);
     const after = change(before);
     if (!interactions.put(place, after)) return false;
@@ -106,29 +105,26 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   };
 
   const foldInteraction = (event: InteractionEvent): void => {
-    const ordinal = event.memberId === '' ? null : ordinalOf(event.tenantId, event.memberId);
+    const ordinal = event.member === undefined ? null : ordinalOf(event.member);
     const isNew = merge(event, (before) => withInteraction(before, event, ordinal));
     if (isNew && ordinal !== null) sums.join(event, ordinal, event.receivedAt);
   };
 
   const foldConversion = (event: ConversionEvent): void => {
-    const place = factKey(event.tenantId, event.key);
+    const { place, interaction } = event;
     if (conversions.find(place) !== undefined) return;
-    const fact = toConversionFact(event, interactions.find(interactionKeyOf(event)));
+    const fact = toConversionFact(event, interactions.find(interaction.place));
     conversions.put(place, fact);
-    conversionsOf.add(fact);
+    conversionsOf.add(interaction.place, place);
     sums.replace(undefined, conversionPart(fact), event.receivedAt);
   };
 
   const foldFeedback = (event: FeedbackEvent): void => {
-    const place = factKey(event.tenantId, event.key);
+    const { place, interaction } = event;
     if (feedback.find(place) !== undefined) return;
-    const { tenantId, interactionKey } = event;
-    const interaction =
-      interactionKey === null ? undefined : interactions.find(factKey(tenantId, interactionKey));
-    const fact = toFeedbackFact(event, interaction);
+    const fact = toFeedbackFact(event, interaction && interactions.find(interaction.place));
     feedback.put(place, fact);
-    feedbackOf.add(fact);
+    if (interaction !== undefined) feedbackOf.add(interaction.place, place);
     sums.replace(undefined, feedbackPart(fact), event.receivedAt);
   };
 
@@ -150,8 +146,8 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
         foldFeedback(event);
         break;
       case 'member': {
-        const place = factKey(event.tenantId, event.memberId);
-        members.set(place, laterMember(members.get(place), event, ordinalOf(event.tenantId, event.memberId)));
+        const { place } = event.member;
+        members.set(place, laterMember(members.get(place), event, ordinalOf(event.member)));
         break;
       }
       case 'user': {

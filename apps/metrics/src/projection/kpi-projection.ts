@@ -4,14 +4,13 @@ import { conversionMapping, feedbackMapping, interactionMapping } from '../stora
 import { createFactStore } from '../storage/fact-store.ts';
 import type { FactKey, RowScope } from '../storage/fact-store.ts';
 import { assignOrdinals } from '../storage/member-ordinals.ts';
-import type { MemberId } from '../storage/member-ordinals.ts';
 import { addToMemberSets } from '../storage/member-set-store.ts';
 import { saveMembers, saveUsers } from '../storage/people-store.ts';
 import { addToRollups } from '../storage/rollup-store.ts';
 import { rollUpMembers, rollUpStates } from './cell.ts';
 import { parseFactEvent } from './fact-event.ts';
-import type { FactEvent } from './fact-event.ts';
-import { factKey, foldEvents } from './fold-events.ts';
+import type { FactEvent, MemberName } from './fact-event.ts';
+import { foldEvents } from './fold-events.ts';
 import type { FoldOutcome, StoredFacts } from './fold-events.ts';
 
 const interactions = createFactStore(interactionMapping);
@@ -44,58 +43,54 @@ function parse(events: readonly LogEvent[]): readonly FactEvent[] {
 }
 
 async function load(scope: RowScope, events: readonly FactEvent[]): Promise<StoredFacts> {
-  const ofInteractions = createKeySet();
-  const ofConversions = createKeySet();
-  const ofFeedback = createKeySet();
-  const ofLinks = createKeySet();
-  const members = new Map<string, MemberId>();
-  const addMember = ({ tenantId, memberId }: MemberId) => {
-    if (memberId !== '') members.set(factKey(tenantId, memberId), { tenantId, memberId });
-  };
+  // Each once, by its place.
+  const ofInteractions = new Map<string, FactKey>();
+  const ofConversions = new Map<string, FactKey>();
+  const ofFeedback = new Map<string, FactKey>();
+  const ofLinks = new Map<string, FactKey>();
+  const members = new Map<string, MemberName>();
   for (const event of events) {
     switch (event.kind) {
       case 'interaction':
-        addMember(event);
-        ofInteractions.add(event.tenantId, event.key);
-        ofLinks.add(event.tenantId, event.key);
+        if (event.member !== undefined) members.set(event.member.place, event.member);
+        ofInteractions.set(event.place, event);
+        ofLinks.set(event.place, event);
         break;
       case 'enrichment':
-        ofInteractions.add(event.tenantId, event.key);
-        ofLinks.add(event.tenantId, event.key);
+        ofInteractions.set(event.place, event);
+        ofLinks.set(event.place, event);
         break;
       case 'completion':
-        ofInteractions.add(event.tenantId, event.key);
+        ofInteractions.set(event.place, event);
         break;
       case 'conversion':
-        ofConversions.add(event.tenantId, event.key);
-        ofInteractions.add(event.tenantId, event.interactionKey);
+        ofConversions.set(event.place, event);
+        ofInteractions.set(event.interaction.place, event.interaction);
         break;
       case 'feedback':
-        ofFeedback.add(event.tenantId, event.key);
-        if (event.interactionKey !== null) ofInteractions.add(event.tenantId, event.interactionKey);
+        ofFeedback.set(event.place, event);
+        if (event.interaction !== undefined) ofInteractions.set(event.interaction.place, event.interaction);
         break;
       case 'member':
-        addMember(event);
+        members.set(event.member.place, event.member);
         break;
       case 'user':
         break;
     }
   }
   const ordinals = await assignOrdinals(scope.tx, scope.partition, [...members.values()]);
-  const links = ofLinks.list();
+  const links = [...ofLinks.values()];
   return {
-    interactions: await interactions.find(scope, ofInteractions.list()),
+    interactions: await interactions.find(scope, [...ofInteractions.values()]),
     conversions: [
-      ...(await conversions.find(scope, ofConversions.list())),
+      ...(await conversions.find(scope, [...ofConversions.values()])),
       ...(await conversions.find(scope, links, 'interaction_key')),
     ],
     feedback: [
-      ...(await feedback.find(scope, ofFeedback.list())),
+      ...(await feedback.find(scope, [...ofFeedback.values()])),
       ...(await feedback.find(scope, links, 'interaction_key')),
     ],
-    ordinals: new Map(
-      ordinals.map(({ tenantId, memberId, ordinal }) => [factKey(tenantId, memberId), ordinal]),
-    ),
+    ordinals,
   };
 }
 
@@ -110,18 +105,4 @@ async function save(scope: RowScope, outcome: FoldOutcome): Promise<void> {
   await saveUsers(scope, outcome.users);
   await addToRollups(scope, rollUpStates(outcome.states));
   await addToMemberSets(scope, rollUpMembers(outcome.memberships));
-}
-
-interface KeySet {
-  add(tenantId: string, key: string): void;
-  list(): readonly FactKey[];
-}
-
-/** Each key once. */
-function createKeySet(): KeySet {
-  const keys = new Map<string, FactKey>();
-  return {
-    add: (tenantId, key) => keys.set(factKey(tenantId, key), { tenantId, key }),
-    list: () => [...keys.values()],
-  };
 }

@@ -1,29 +1,18 @@
-/** Which conversions or ratings are of an interaction. */
-export interface Links<Fact> {
-  add(fact: Fact): void;
-  /** The keys of those that are of this one. */
-  find(interactionKey: string): Iterable<string>;
+/** Which conversions or ratings are of an interaction, all by their places. */
+export interface Links {
+  add(interaction: string, place: string): void;
+  /** Those that are of this one. */
+  find(interaction: string): Iterable<string>;
 }
 
-export interface LinkKeys<Fact> {
-  readonly keyOf: (fact: Fact) => string;
-  /** Undefined: it is about no interaction in particular. */
-  readonly interactionKeyOf: (fact: Fact) => string | undefined;
-}
-
-/** Links that begin with what is stored. */
-export function createLinks<Fact>(
-  facts: readonly Fact[],
-  { keyOf, interactionKeyOf }: LinkKeys<Fact>,
-): Links<Fact> {
-  const keys = new Map<string, Set<string>>();
-  const add = (fact: Fact): void => {
-    const interactionKey = interactionKeyOf(fact);
-    if (interactionKey === undefined) return;
-    const linked = keys.get(interactionKey);
-    if (linked === undefined) keys.set(interactionKey, new Set([keyOf(fact)]));
-    else linked.add(keyOf(fact));
+export function createLinks(): Links {
+  const places = new Map<string, Set<string>>();
+  return {
+    add(interaction, place) {
+      const linked = places.get(interaction);
+      if (linked === undefined) places.set(interaction, new Set([place]));
+      else linked.add(place);
+    },
+    find: (interaction) => places.get(interaction) ?? [],
   };
-  for (const fact of facts) add(fact);
-  return { add, find: (interactionKey) => keys.get(interactionKey) ?? [] };
 }

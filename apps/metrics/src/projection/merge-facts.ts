@@ -67,7 +67,7 @@ export function toConversionFact(
     {
       tenantId: event.tenantId,
       conversionKey: event.key,
-      interactionKey: event.interactionKey,
+      interactionKey: event.interaction.key,
       occurredAt: event.occurredAt,
       ownBotId: event.botId,
       ownGroupId: event.groupId,
@@ -102,7 +102,7 @@ export function toFeedbackFact(event: FeedbackEvent, interaction: InteractionFac
     {
       tenantId: event.tenantId,
       feedbackKey: event.key,
-      interactionKey: event.interactionKey,
+      interactionKey: event.interaction?.key ?? null,
       occurredAt: event.occurredAt,
       ownBotId: event.botId,
       ownGroupId: event.groupId,

@@ -1,73 +1,68 @@
-import { encodeTextArray, encodeUuidArray } from '@parley/database';
+import { encodeInt4Array, encodeTextArray, encodeUuidArray } from '@parley/database';
 import type { Transaction } from '@parley/database';
-
-/** A member of a tenant, by the id that its producer gives it. */
-export interface MemberId {
-  readonly tenantId: string;
-  readonly memberId: string;
-}
-
-export interface MemberOrdinal extends MemberId {
-  readonly ordinal: number;
-}
+import type { MemberName } from '../projection/fact-event.ts';
 
 /**
- * The ordinals of these members; who has none yet gets the tenant's next ones, in the order given. Each member may be
- * given once. Others who give out ordinals of the same tenants wait until this transaction ends, which must be
- * `read committed`.
+ * The ordinals of these members, by their places; who has none yet gets the tenant's next ones, in the order given. Each
+ * member may be given once. Others who give out ordinals of the same tenants wait until this transaction ends, which must
+ * be `read committed`.
  */
 export async function assignOrdinals(
   tx: Transaction,
   partition: number,
-  members: readonly MemberId[],
-): Promise<readonly MemberOrdinal[]> {
-  const known = await findOrdinals(tx, partition, members);
-  if (known.length === members.length) return known;
-  const tenantIds = [...new Set(without(members, known).map(({ tenantId }) => tenantId))];
+  members: readonly MemberName[],
+): Promise<ReadonlyMap<string, number>> {
+  const ordinals = new Map<string, number>();
+  const strangers = await findOrdinals(tx, partition, members, ordinals);
+  if (strangers.length === 0) return ordinals;
+  const tenantIds = [...new Set(strangers.map(({ tenantId }) => tenantId))];
   const counters = await lockCounters(tx, partition, tenantIds);
   // Somebody else may have given some out until the lock was had; this statement sees what they committed.
-  const since = await findOrdinals(tx, partition, without(members, known));
-  const given = without(members, [...known, ...since]).map((member) => {
+  const without = await findOrdinals(tx, partition, strangers, ordinals);
+  const given = without.map((member) => {
     const ordinal = counters.get(member.tenantId) ?? 0;
     counters.set(member.tenantId, ordinal + 1);
+    ordinals.set(member.place, ordinal);
     return { ...member, ordinal };
   });
   await insertOrdinals(tx, partition, given);
   await moveCounters(tx, partition, counters);
-  return [...known, ...since, ...given];
+  return ordinals;
 }
 
-function without(members: readonly MemberId[], known: readonly MemberId[]): readonly MemberId[] {
-  const keys = new Set(known.map(keyOf));
-  return members.filter((member) => !keys.has(keyOf(member)));
-}
-
-function keyOf({ tenantId, memberId }: MemberId): string {
-  return `${tenantId} ${memberId}`;
-}
-
-/** Leans on the primary key of member_ordinals; without a name, as all joins with the rows of a batch. */
+/**
+ * Leans on the primary key of member_ordinals; without a name, as all joins with the rows of a batch. One JSON array, since
+ * thousands of rows take longer to read than to find.
+ */
 const findSql = `
-    select m.tenant_id, m.member_id, m.ordinal
-      from unnest($2::uuid[], $3::text[]) as asked (tenant_id, member_id)
-     cross join lateral (
-       select * from member_ordinals m
-        where m.partition = $1 and m.tenant_id = asked.tenant_id and m.member_id = asked.member_id
-       offset 0
-     ) as m`;
+    select json_agg(m.ordinal order by asked.position) as ordinals
+      from unnest($2::uuid[], $3::text[]) with ordinality as asked (tenant_id, member_id, position)
+      left join lateral (
+        select * from member_ordinals m
+         where m.partition = $1 and m.tenant_id = asked.tenant_id and m.member_id = asked.member_id
+        offset 0
+      ) as m on true`;
 
+/** Adds the ordinals that there are, and returns who has none. */
 async function findOrdinals(
   tx: Transaction,
   partition: number,
-  members: readonly MemberId[],
-): Promise<readonly MemberOrdinal[]> {
+  members: readonly MemberName[],
+  ordinals: Map<string, number>,
+): Promise<readonly MemberName[]> {
   if (members.length === 0) return [];
-  const { rows } = await tx.query<{ tenant_id: string; member_id: string; ordinal: number }>(findSql, [
+  const { rows } = await tx.query<{ ordinals: readonly (number | null)[] }>(findSql, [
     partition,
     encodeUuidArray(members.map(({ tenantId }) => tenantId)),
     encodeTextArray(members.map(({ memberId }) => memberId)),
   ]);
-  return rows.map((row) => ({ tenantId: row.tenant_id, memberId: row.member_id, ordinal: row.ordinal }));
+  const found = rows[0]?.ordinals ?? [];
+  return members.filter(({ place }, index) => {
+    const ordinal = found[index] ?? null;
+    if (ordinal === null) return true;
+    ordinals.set(place, ordinal);
+    return false;
+  });
 }
 
 /** In the order of the tenants, so that two who need several never wait for each other. */
@@ -103,13 +98,13 @@ const insertSql = {
 async function insertOrdinals(
   tx: Transaction,
   partition: number,
-  given: readonly MemberOrdinal[],
+  given: readonly (MemberName & { readonly ordinal: number })[],
 ): Promise<void> {
   await tx.query(insertSql, [
     partition,
     encodeUuidArray(given.map(({ tenantId }) => tenantId)),
     encodeTextArray(given.map(({ memberId }) => memberId)),
-    given.map(({ ordinal }) => ordinal),
+    encodeInt4Array(given.map(({ ordinal }) => ordinal)),
   ]);
 }
 

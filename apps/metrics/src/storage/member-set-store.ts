@@ -1,3 +1,11 @@
+import {
+  encodeByteaArray,
+  encodeDateArray,
+  encodeInt2Array,
+  encodeTextArray,
+  encodeTimestampArray,
+  encodeUuidArray,
+} from '@parley/database';
 import type { Bucket, MemberCell } from '../projection/cell.ts';
 import { bucketKey, levelNumbers } from '../projection/cell.ts';
 import type { RowScope } from './fact-store.ts';
@@ -17,19 +25,19 @@ export async function addToMemberSets(scope: RowScope, cells: readonly MemberCel
     scope.partition,
     scope.generation,
     ...bucketColumns(changed),
-    changed.map(({ members }) => members),
+    encodeByteaArray(changed.map(({ members }) => members)),
   ]);
 }
 
 /** A bucket's columns, in the order in which the statements take them. */
-export function bucketColumns(buckets: readonly Bucket[]): readonly unknown[][] {
+export function bucketColumns(buckets: readonly Bucket[]): readonly Buffer[] {
   return [
-    buckets.map(({ tenantId }) => tenantId),
-    buckets.map(({ botId }) => (botId === '' ? 0 : 1)),
-    buckets.map(({ level }) => levelNumbers[level]),
-    buckets.map(({ start }) => new Date(start).toISOString()),
-    buckets.map(({ botId }) => botId),
-    buckets.map(({ knownOn }) => new Date(knownOn * 86_400_000).toISOString().slice(0, 10)),
+    encodeUuidArray(buckets.map(({ tenantId }) => tenantId)),
+    encodeInt2Array(buckets.map(({ botId }) => (botId === '' ? 0 : 1))),
+    encodeInt2Array(buckets.map(({ level }) => levelNumbers[level])),
+    encodeTimestampArray(buckets.map(({ start }) => start)),
+    encodeTextArray(buckets.map(({ botId }) => botId)),
+    encodeDateArray(buckets.map(({ knownOn }) => knownOn)),
   ];
 }
 

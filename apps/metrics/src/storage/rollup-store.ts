@@ -1,3 +1,4 @@
+import { encodeInt8Array } from '@parley/database';
 import { kpiCounters } from '@parley/kpi';
 import type { StateCell } from '../projection/cell.ts';
 import type { RowScope } from './fact-store.ts';
@@ -30,6 +31,6 @@ export async function addToRollups(
     partition,
     generation,
     ...bucketColumns(cells),
-    ...kpiCounters.map((counter) => cells.map(({ state }) => state[counter])),
+    ...kpiCounters.map((counter) => encodeInt8Array(cells.map(({ state }) => state[counter]))),
   ]);
 }
