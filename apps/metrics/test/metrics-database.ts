@@ -62,13 +62,17 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
       tx: Parameters<typeof readKpiState>[0],
     ) => Promise<T>,
   ): Promise<T> =>
-    app.withTenant(tenantId, (tx) => answer({ partition, tenantId, generation, botId, groupId }, tx));
+    app.withTenant(tenantId, (tx) => answer({ partition, tenantId, generation, botId, groupId }, tx), {
+      byIndex: true,
+    });
   return {
     adminUrl: database.adminUrl,
     worker,
     app,
     fold: (events, generation = 1) =>
-      worker.transaction((tx) => kpiProjection.fold({ tx, partition, generation }, events)),
+      worker.transaction((tx) => kpiProjection.fold({ tx, partition, generation }, events), {
+        byIndex: true,
+      }),
     state: (start, end, scope = {}) =>
       read(scope, (full, tx) => readKpiState(tx, full, { start, end, cut: cutWindow(start, end) })),
     people: (start, end, scope = {}) =>

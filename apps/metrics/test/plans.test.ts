@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { activeMembersSql, readDistinctCounts, userCountsSql } from '../src/storage/active-people.sql.ts';
 import { kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { findOrdinalsSql } from '../src/storage/member-ordinals.ts';
+import { findMemberSetsSql } from '../src/storage/member-set-store.ts';
 import { event, inOrder, tenantA } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { logger, openMetricsRows, partition } from './metrics-database.ts';
@@ -128,6 +130,8 @@ test(
   },
 );
 
+const facts = ['interaction_facts', 'conversion_facts', 'feedback_facts'];
+
 test('a question is planned a few times on a connection, and then never again', async () => {
   const metrics = await openMetricsRows(cluster);
   await metrics.fold(inOrder(traffic(3_000, 'first')));
@@ -150,48 +154,62 @@ test('a question is planned a few times on a connection, and then never again', 
   for (const { again } of kept) expect(Number(again)).toBeLessThanOrEqual(5);
 });
 
-test('plans that were made while the tables were empty go by index when they are full', async () => {
-  const metrics = await openMetricsRows(cluster);
-  const instants = (...times: readonly string[]) =>
-    `array[${times.map((time) => `'${time}'`).join()}]::timestamptz[]`;
-  const [from, to] = [instants('2026-01-11'), instants('2026-02-10')];
-  const [edgeFrom, edgeTo] = [instants('2026-02-10'), instants('2026-02-10T00:10:00Z')];
-  const ofTenant = `${partition}, '${tenantA}', 1`;
-  const parts = `'', array[2]::smallint[], ${from}, ${to}, ${edgeFrom}, ${edgeTo}`;
-  const questions = [
-    { statement: kpiStateSql, values: `${ofTenant}, ${parts}` },
-    { statement: activeMembersSql, values: `${ofTenant}, ${parts}` },
-    { statement: userCountsSql, values: `${ofTenant}, array[1, 2, 3], now()` },
-  ];
-  const accesses: Access[] = [];
-  await metrics.app.withTenant(tenantA, async (tx) => {
-    await tx.query('set local plan_cache_mode = force_generic_plan');
-    for (const [index, { statement, values }] of questions.entries()) {
-      await tx.query(`prepare question_${index} as ${statement.text}`);
-      await tx.query(`execute question_${index}(${values})`);
-    }
-    await metrics.fold(inOrder(traffic(5_000, 'first')));
-    for (const [index, { values }] of questions.entries()) {
-      const { rows } = await tx.query<{ 'QUERY PLAN': readonly [{ Plan: Plan }] }>(
-        `explain (analyze, format json) execute question_${index}(${values})`,
-      );
-      for (const row of rows) collect(row['QUERY PLAN'][0].Plan, accesses);
-      await tx.query(`deallocate question_${index}`);
-    }
-  });
-  const seen = new Set(accesses.map(({ by }) => by).filter((by) => by !== 'Function Scan'));
-  expect(seen).toEqual(
-    new Set([
-      'kpi_rollups_pkey',
-      'member_sets_pkey',
-      'interaction_facts_by_time',
-      'conversion_facts_by_time',
-      'feedback_facts_by_time',
-      'member_facts_pkey',
-      'user_facts_by_time',
-    ]),
-  );
-});
+test.each([0, 20, 200, 2_000])(
+  'plans that were made while the tables held %i events go by index when they are full',
+  { timeout: 60_000 },
+  async (few) => {
+    const metrics = await openMetricsRows(cluster);
+    await metrics.fold(inOrder(traffic(few, 'few')));
+    if (few > 0) await analyze(metrics.adminUrl);
+    const instants = (...times: readonly string[]) =>
+      `array[${times.map((time) => `'${time}'`).join()}]::timestamptz[]`;
+    const [from, to] = [instants('2026-01-11'), instants('2026-02-10')];
+    const [edgeFrom, edgeTo] = [instants('2026-02-10'), instants('2026-02-10T00:10:00Z')];
+    const window = `${partition}, '${tenantA}', 1, '', array[2]::smallint[], ${from}, ${to}, ${edgeFrom}, ${edgeTo}`;
+    const bucket = `array[1], array[2], array['2026-01-11'::timestamptz], array['bot-1'], array['2026-01-11'::date]`;
+    const statements = [
+      { ...kpiStateSql, values: window, by: ['kpi_rollups_pkey', ...facts.map((name) => `${name}_by_time`)] },
+      { ...activeMembersSql, values: window, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
+      {
+        ...userCountsSql,
+        values: `${partition}, '${tenantA}', 1, array[1, 2, 3], now()`,
+        by: ['member_facts_pkey', 'user_facts_by_time'],
+      },
+      {
+        ...findOrdinalsSql,
+        values: `${partition}, array['${tenantA}']::uuid[], array['m1']`,
+        by: ['member_ordinals_pkey'],
+      },
+      {
+        ...findMemberSetsSql,
+        values: `${partition}, 1, array['${tenantA}']::uuid[], ${bucket}`,
+        by: ['member_sets_pkey'],
+      },
+    ];
+    const seek = async (tx: Transaction) => {
+      await tx.query('set local plan_cache_mode = force_generic_plan');
+      for (const [index, { text, values }] of statements.entries()) {
+        await tx.query(`prepare kept_${index} as ${text}`);
+        await tx.query(`execute kept_${index}(${values})`);
+      }
+      await metrics.fold(inOrder(traffic(5_000, 'many')));
+      for (const [index, { name, values, by }] of statements.entries()) {
+        const { rows } = await tx.query<{ 'QUERY PLAN': readonly [{ Plan: Plan }] }>(
+          `explain (analyze, format json) execute kept_${index}(${values})`,
+        );
+        const accesses: Access[] = [];
+        for (const row of rows) collect(row['QUERY PLAN'][0].Plan, accesses);
+        const seen = new Set(accesses.map((access) => access.by));
+        expect({ name, by: [...seen].filter((access) => access !== '').sort() }).toEqual({
+          name,
+          by: by.sort(),
+        });
+        await tx.query(`deallocate kept_${index}`);
+      }
+    };
+    await metrics.app.withTenant(tenantA, seek, { byIndex: true });
+  },
+);
 
 test('a batch finds the facts that it touches by their keys', { timeout: 120_000 }, async () => {
   const metrics = await openMetricsRows(cluster);

@@ -51,7 +51,7 @@ const arrayTypes: Readonly<Record<CopyType, string>> = {
 /**
  * Reads by one statement, adds by one COPY, changes by one statement, however many facts there are. The statements bear
  * no name, so that each is planned for its own keys and for the table as it is: a plan that was made while the table was
- * empty would read all of it ever after.
+ * empty would go by the wrong one of its indexes ever after.
  */
 export function createFactStore<Fact extends Readonly<Record<keyof Fact, CopyValue>>>(
   mapping: FactMapping<Fact>,

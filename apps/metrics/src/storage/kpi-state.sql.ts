@@ -76,9 +76,10 @@ function allFactRows(stretches: string, condition: string): string {
  * The state of a tenant or of one of its bots over a window: its buckets of the fewest levels, and the facts of what is
  * left inside quarter hours. Parameters: partition, tenant, generation, bot, then the buckets' levels, starts and ends,
  * then starts and ends of what is left. Leans on the primary key of kpi_rollups and on the …_by_time indexes of facts.
- * OFFSET 0: each part by the whole key, also while the planner knows nothing of the tables. So a plan that was made then
- * is as good as any, and is kept: to plan it takes four times as long as to run it. Arrays stand in a SELECT, where the
- * planner does not see how few items they have: it would take plans for them alone for cheaper, and plan every time.
+ * OFFSET 0: each part by the whole key, also while the planner knows nothing of the tables. Its plan is kept, since to plan
+ * it takes four times as long as to run it. That is safe where the transaction is `byIndex`: there is no other way to go.
+ * Arrays stand in a SELECT, where the planner does not see how few items they have: it would take plans for them alone for
+ * cheaper, and plan every time.
  */
 export const kpiStateSql = {
   name: 'read-kpi-state',

@@ -31,17 +31,20 @@ export async function assignOrdinals(
 }
 
 /**
- * Leans on the primary key of member_ordinals; without a name, as all joins with the rows of a batch. One JSON array, since
- * thousands of rows take longer to read than to find.
+ * Leans on the primary key of member_ordinals. Its plan is kept, since for few members it takes longer to plan than to run.
+ * One JSON array, since thousands of rows take longer to read than to find.
  */
-const findSql = `
+export const findOrdinalsSql = {
+  name: 'find-member-ordinals',
+  text: `
     select json_agg(m.ordinal order by asked.position) as ordinals
-      from unnest($2::uuid[], $3::text[]) with ordinality as asked (tenant_id, member_id, position)
+      from unnest((select $2::uuid[]), (select $3::text[])) with ordinality as asked (tenant_id, member_id, position)
       left join lateral (
         select * from member_ordinals m
          where m.partition = $1 and m.tenant_id = asked.tenant_id and m.member_id = asked.member_id
         offset 0
-      ) as m on true`;
+      ) as m on true`,
+};
 
 /** Adds the ordinals that there are, and returns who has none. */
 async function findOrdinals(
@@ -51,7 +54,7 @@ async function findOrdinals(
   ordinals: Map<string, number>,
 ): Promise<readonly MemberName[]> {
   if (members.length === 0) return [];
-  const { rows } = await tx.query<{ ordinals: readonly (number | null)[] }>(findSql, [
+  const { rows } = await tx.query<{ ordinals: readonly (number | null)[] }>(findOrdinalsSql, [
     partition,
     encodeUuidArray(members.map(({ tenantId }) => tenantId)),
     encodeTextArray(members.map(({ memberId }) => memberId)),

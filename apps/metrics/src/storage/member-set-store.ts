@@ -41,14 +41,13 @@ export function bucketColumns(buckets: readonly Bucket[]): readonly Buffer[] {
   ];
 }
 
-/** `bucketColumns` as a table, from parameter 3 on; `position` counts from 1. */
-export const bucketsSql = `
-  unnest($3::uuid[], $4::smallint[], $5::smallint[], $6::timestamptz[], $7::text[], $8::date[])`;
-
-/** Leans on the primary key of member_sets. */
-export const findMemberSetsSql = `
+/** Leans on the primary key of member_sets; its plan is kept as that of `findOrdinalsSql` is. `position` counts from 1. */
+export const findMemberSetsSql = {
+  name: 'find-member-sets',
+  text: `
     select asked.position, s.members
-      from ${bucketsSql} with ordinality
+      from unnest((select $3::uuid[]), (select $4::smallint[]), (select $5::smallint[]), (select $6::timestamptz[]),
+                  (select $7::text[]), (select $8::date[])) with ordinality
         as asked (tenant_id, cube, level, bucket_start, bot_id, known_on, position)
      cross join lateral (
        select s.members from member_sets s
@@ -56,7 +55,8 @@ export const findMemberSetsSql = `
           and s.level = asked.level and s.bucket_start = asked.bucket_start and s.bot_id = asked.bot_id
           and s.known_on = asked.known_on
        offset 0
-     ) as s`;
+     ) as s`,
+};
 
 async function findMemberSets(
   { tx, partition, generation }: RowScope,

@@ -41,6 +41,11 @@ export interface TransactionOptions {
    * it has locked is free when the process is frozen; 60,000 unless told.
    */
   readonly idleMs?: number;
+  /**
+   * Its statements seek rows by index, also in the plans that are kept for those that have a name. A plan that was made
+   * while a table was small would else read all of it when it has grown, until it is analyzed again.
+   */
+  readonly byIndex?: boolean;
 }
 
 /**
@@ -182,16 +187,25 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
   const transaction = async <T>(
     work: (tx: Transaction) => Promise<T>,
-    { isolation = 'read committed', readOnly = false, attempts = ATTEMPTS, idleMs }: TransactionOptions,
+    {
+      isolation = 'read committed',
+      readOnly = false,
+      attempts = ATTEMPTS,
+      idleMs,
+      byIndex = false,
+    }: TransactionOptions,
     tenantId?: string,
   ): Promise<T> => {
     const mode = readOnly ? ' read only' : '';
     // In one round trip with begin. `set local`, since on Citus it reaches the workers and set_config does not
     // (there citus.propagate_set_commands must be 'local' for the role).
     const idle = idleMs === undefined ? '' : `; set local idle_in_transaction_session_timeout = ${idleMs}`;
+    const seek = byIndex ? '; set local enable_seqscan = off' : '';
     const tenant =
       tenantId === undefined ? '' : `; set local ${TENANT_SETTING} = '${parseTenantId(tenantId)}'`;
-    return retry(attempts, () => attempt(`begin isolation level ${isolation}${mode}${idle}${tenant}`, work));
+    return retry(attempts, () =>
+      attempt(`begin isolation level ${isolation}${mode}${idle}${seek}${tenant}`, work),
+    );
   };
 
   return {

@@ -90,6 +90,15 @@ describe.each(versions)('on $name', ({ binDir }) => {
     await remove();
   });
 
+  test('what seeks by index does so in that transaction alone', async () => {
+    const app = await open('app', { poolSize: 1 });
+    const setting = (tx: Pick<Database, 'query'>) =>
+      tx.query<{ seqscan: string }>(`select current_setting('enable_seqscan') as seqscan`);
+    const inside = await app.withTenant(ACME, setting, { byIndex: true });
+    expect(inside.rows).toEqual([{ seqscan: 'off' }]);
+    expect((await setting(app)).rows).toEqual([{ seqscan: 'on' }]);
+  });
+
   test('a tenant sees its own rows and no others', async () => {
     const app = await open('app');
     const { rows } = await app.withTenant(ACME, (tx) => tx.query('select tenant_id, id, body from notes'));

@@ -110,7 +110,7 @@ async function foldOnce(
       await reachFailpoint('projection:folded', lease);
     },
     // A process that is frozen in here is cut off when its lease ends: its locks would keep others from taking over.
-    { idleMs: leaseMs },
+    { idleMs: leaseMs, byIndex: true },
   );
   await reachFailpoint('projection:written', lease);
 }

@@ -7,7 +7,8 @@ import type { ProjectionWatermark } from './projection.ts';
 /** Answers from what a projection has written. */
 export interface ProjectionReader {
   /**
-   * Runs `answer` in a read-only transaction of the tenant, in one snapshot with the watermark.
+   * Runs `answer` in a read-only transaction of the tenant, in one snapshot with the watermark; its statements seek rows
+   * by index.
    *
    * With `minPosition` it first waits until the projection is there. When it is not there after `maxWaitMs` or when the
    * signal is aborted: DomainError `unavailable` NOT_CAUGHT_UP. Before the projection has run for the first time:

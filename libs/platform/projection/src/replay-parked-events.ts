@@ -52,12 +52,15 @@ async function replayEvent(
   event: LogEvent,
 ): Promise<boolean> {
   try {
-    await db.transaction(async (tx) => {
-      await lockCheckpoint(tx, key);
-      // Another replay may have been faster.
-      if (!(await unparkEvent(tx, key, event.offset))) return;
-      await projection.fold({ tx, partition: key.partition, generation: key.generation }, [event]);
-    });
+    await db.transaction(
+      async (tx) => {
+        await lockCheckpoint(tx, key);
+        // Another replay may have been faster.
+        if (!(await unparkEvent(tx, key, event.offset))) return;
+        await projection.fold({ tx, partition: key.partition, generation: key.generation }, [event]);
+      },
+      { byIndex: true },
+    );
     return true;
   } catch (error) {
     if (error instanceof LeaseLost) {
