@@ -100,7 +100,7 @@ test('a server without connections to spare is unavailable', async () => {
 });
 
 test('a server that stands still is given up, for a statement and for a COPY', async () => {
-  const database = await open({ statementTimeoutMs: 200 });
+  const database = await open({ statementTimeoutMs: 500 });
   const pid = async () => {
     const { rows } = await database.query<{ pid: number }>('select pg_backend_pid() as pid');
     return rows[0]?.pid ?? 0;
