@@ -18,15 +18,17 @@ const forTenant = (...scopes: Scope[]): MethodAccess => ({
 });
 const forOperator: MethodAccess = { callers: ['operator'], tenant: 'none' };
 const forServices: MethodAccess = { callers: ['service'], tenant: 'none' };
+/** Counts against what its tenant may send. */
+const sending: MethodAccess = { ...forTenant('ingest'), isMetered: true };
 /** A message of 16,384 and an answer of 65,536 characters, of up to four bytes each, do not fit into the usual limit. */
-const withLongText: MethodAccess = { ...forTenant('ingest'), maxMessageBytes: batchMessageBytes };
+const withLongText: MethodAccess = { ...sending, maxMessageBytes: batchMessageBytes };
 
 /** Some 50,000 examples. */
 const trainingBytes = 8 * 1024 * 1024;
 
 /** Who may call what. */
 export const ingestionAccess: AccessPolicy = {
-  [IngestionService.typeName]: forTenant('ingest'),
+  [IngestionService.typeName]: sending,
   [`${IngestionService.typeName}/RecordInteraction`]: withLongText,
   [`${IngestionService.typeName}/CompleteInteraction`]: withLongText,
   [`${IngestionService.typeName}/RecordConversion`]: withLongText,

@@ -5,11 +5,11 @@ import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { DomainError, invalidArgument } from '@parley/errors';
-import { readmit, tenantOf } from '@parley/rpc';
+import { readmit, spend, tenantOf } from '@parley/rpc';
 import { ingestStream } from '../use-cases/ingest-stream.ts';
 import type { Batch } from '../use-cases/ingest-stream.ts';
 import { recordEvents } from '../use-cases/record-events.ts';
-import type { RecordingDependencies } from '../use-cases/record-events.ts';
+import type { Recording as Recorded, RecordingDependencies } from '../use-cases/record-events.ts';
 import type { CandidateEvent } from '../use-cases/candidate-event.ts';
 import type { EventCheck } from './check-event.ts';
 import { toEventResult } from './event-result.ts';
@@ -34,6 +34,7 @@ export function createRecording(dependencies: RecordingRouteDependencies): Recor
     const tenant = tenantOf(context);
     const candidate = check.message(tenant, create(EventSchema, { eventId, occurredAt, sentAt, payload }));
     if (candidate.isRefused) throw refusal(candidate);
+    spendOn(context, [candidate]);
     const { results, position } = await recordEvents(dependencies, tenant, [candidate], context.signal);
     const result = results[0];
     if (result === undefined) throw new Error('Nothing became of an event.');
@@ -125,7 +126,13 @@ async function* ingestMany<Request>(
     for await (const request of requests) {
       await readmit(context);
       const { sequence, candidates } = read(request, tenant);
-      yield { sequence, record: () => recordEvents(dependencies, tenant, candidates, signal) };
+      let isCounted = false;
+      const record = (): Promise<Recorded> => {
+        if (!isCounted) spendOn(context, candidates);
+        isCounted = true;
+        return recordEvents(dependencies, tenant, candidates, signal);
+      };
+      yield { sequence, record };
     }
   };
   for await (const { sequence, results, position } of ingestStream(batches(), signal)) {
@@ -138,6 +145,7 @@ async function recordMany(
   candidates: readonly CandidateEvent[],
   context: HandlerContext,
 ) {
+  spendOn(context, candidates);
   const { results, position } = await recordEvents(
     dependencies,
     tenantOf(context),
@@ -145,6 +153,12 @@ async function recordMany(
     context.signal,
   );
   return { results: results.map(toEventResult), position };
+}
+
+/** Counts events against what their tenant may send; refused ones too, since they are kept in quarantine. */
+function spendOn(context: HandlerContext, candidates: readonly CandidateEvent[]): void {
+  const bytes = candidates.reduce((sum, it) => sum + (it.isRefused ? it.body : it.event.body).length, 0);
+  spend(context, candidates.length, bytes);
 }
 
 /** The payload of an event; without a value it stands for none, which the check refuses. */

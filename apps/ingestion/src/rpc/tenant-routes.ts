@@ -5,12 +5,8 @@ import { scopes as scopeNames } from '@parley/access';
 import type { Scope as ScopeName } from '@parley/access';
 import { parseTimeZone } from '@parley/calendar';
 import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
-import {
-  ApiKeySchema,
-  TenantSchema,
-  TenantService,
-} from '@parley/contracts/parley/ingestion/v1/tenant_service';
-import type { ApiKey, Tenant } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import { ApiKeySchema, TenantSchema } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import type { ApiKey, Tenant, TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { invalidArgument } from '@parley/errors';
 import { tenantOf } from '@parley/rpc';
 import type { ApiKeyRecord, TenantRecord } from '../storage/tenant-store.ts';
@@ -20,7 +16,6 @@ import { rotateApiKey } from '../use-cases/rotate-api-key.ts';
 import type { TenantDependencies } from '../use-cases/create-tenant.ts';
 import { isCurrency } from './event-rules.ts';
 import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
-import { notImplemented } from './unimplemented-routes.ts';
 
 export interface TenantRouteDependencies extends TenantDependencies {
   /** Forgets who was resolved, so that a change holds for the next call. */
@@ -30,10 +25,25 @@ export interface TenantRouteDependencies extends TenantDependencies {
 /** Tenants and their keys. */
 export function createTenantRoutes(dependencies: TenantRouteDependencies): ServiceImpl<typeof TenantService> {
   const { tenants, now, forgetCallers } = dependencies;
-  const { updateTenantLimits } = TenantService.method;
   return {
-    updateTenantLimits() {
-      throw notImplemented(updateTenantLimits);
+    async updateTenantLimits({ limits }, context) {
+      if (limits === undefined) throw new Error('Validation lets no request without limits in.');
+      const unmet = (['streams', 'bots'] as const).filter((name) => limits[name] !== 0);
+      if (unmet.length > 0) {
+        throw invalidArgument(
+          unmet.map((name) => ({
+            field: `limits.${name}`,
+            description: 'can not be limited yet; leave it 0',
+          })),
+        );
+      }
+      const changed = await tenants.updateLimits(tenantOf(context), {
+        callsPerSecond: Number(limits.callsPerSecond),
+        eventsPerSecond: Number(limits.eventsPerSecond),
+        bytesPerSecond: Number(limits.bytesPerSecond),
+      });
+      forgetCallers();
+      return { tenant: toTenant(changed) };
     },
 
     async createTenant({ name, timeZone, currencyCode }) {
@@ -167,7 +177,8 @@ function toScopeName(scope: Scope): ScopeName {
   return name;
 }
 
-function toTenant({ tenantId, name, timeZone, currency, partition, createdAt }: TenantRecord): Tenant {
+function toTenant(record: TenantRecord): Tenant {
+  const { tenantId, name, timeZone, currency, partition, createdAt, limits } = record;
   return create(TenantSchema, {
     tenantId,
     name,
@@ -175,6 +186,11 @@ function toTenant({ tenantId, name, timeZone, currency, partition, createdAt }: 
     currencyCode: currency,
     partition,
     createdAt: timestampFromDate(createdAt),
+    limits: limits && {
+      callsPerSecond: BigInt(limits.callsPerSecond),
+      eventsPerSecond: BigInt(limits.eventsPerSecond),
+      bytesPerSecond: BigInt(limits.bytesPerSecond),
+    },
   });
 }
 

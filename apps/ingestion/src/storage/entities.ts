@@ -13,6 +13,9 @@ export const TenantEntity = defineEntity({
     timeZone: p.text(),
     currencyCode: p.text(),
     createdAt: p.datetime(),
+    callsPerSecond: p.bigint('number').default(0),
+    eventsPerSecond: p.bigint('number').default(0),
+    bytesPerSecond: p.bigint('number').default(0),
   },
 });
 export type TenantRow = InferEntity<typeof TenantEntity>;

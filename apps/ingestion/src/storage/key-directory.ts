@@ -8,6 +8,9 @@ interface TenantColumns {
   readonly name: string;
   readonly time_zone: string;
   readonly currency_code: string;
+  readonly calls_per_second: bigint;
+  readonly events_per_second: bigint;
+  readonly bytes_per_second: bigint;
 }
 
 /**
@@ -23,7 +26,8 @@ export function createKeyDirectory(worker: Database, now: Now): TenantDirectory 
       >(
         {
           name: 'find-key',
-          text: `select k.secret_hash, k.scopes, k.expires_at, t.partition, t.tenant_id, t.name, t.time_zone, t.currency_code
+          text: `select k.secret_hash, k.scopes, k.expires_at, t.partition, t.tenant_id, t.name, t.time_zone, t.currency_code,
+                        t.calls_per_second, t.events_per_second, t.bytes_per_second
                    from api_keys k join tenants t on t.partition = k.partition and t.tenant_id = k.tenant_id
                   where k.key_id = $1 and k.revoked_at is null
                     and (k.expires_at is null or k.expires_at > $2)`,
@@ -42,7 +46,8 @@ export function createKeyDirectory(worker: Database, now: Now): TenantDirectory 
     },
     async findTenant(name) {
       const { rows } = await worker.query<TenantColumns>(
-        'select partition, tenant_id, name, time_zone, currency_code from tenants where name = $1',
+        `select partition, tenant_id, name, time_zone, currency_code, calls_per_second, events_per_second, bytes_per_second
+           from tenants where name = $1`,
         [name],
       );
       return rows[0] && toTenant(rows[0]);
@@ -50,6 +55,17 @@ export function createKeyDirectory(worker: Database, now: Now): TenantDirectory 
   };
 }
 
-function toTenant({ partition, tenant_id, name, time_zone, currency_code }: TenantColumns): Tenant {
-  return { partition, tenantId: tenant_id, name, timeZone: time_zone, currency: currency_code };
+function toTenant(row: TenantColumns): Tenant {
+  return {
+    partition: row.partition,
+    tenantId: row.tenant_id,
+    name: row.name,
+    timeZone: row.time_zone,
+    currency: row.currency_code,
+    limits: {
+      callsPerSecond: Number(row.calls_per_second),
+      eventsPerSecond: Number(row.events_per_second),
+      bytesPerSecond: Number(row.bytes_per_second),
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { LockMode } from '@mikro-orm/core';
-import type { Scope, Tenant } from '@parley/access';
+import type { Scope, Tenant, TenantLimits } from '@parley/access';
 import type { Database } from '@parley/database';
 import { DomainError } from '@parley/errors';
 import { ApiKeyEntity, TenantEntity } from './entities.ts';
@@ -50,6 +50,7 @@ export interface TenantStore {
     tenant: Tenant,
     changes: { readonly timeZone?: string; readonly currency?: string },
   ): Promise<TenantRecord>;
+  updateLimits(tenant: Tenant, limits: TenantLimits): Promise<TenantRecord>;
   createKey(tenant: Tenant, key: NewKey): Promise<ApiKeyRecord>;
   /**
    * Creates a key with the scopes and the name of another, which ends at `oldEndsAt`, or earlier where it would anyway.
@@ -145,6 +146,14 @@ export function createTenantStore({
         return toTenant(row);
       }),
 
+    updateLimits: ({ partition, tenantId }, limits) =>
+      app.entities(tenantId, async (em) => {
+        const row = await em.findOneOrFail(TenantEntity, { partition, tenantId });
+        Object.assign(row, limits);
+        await em.flush();
+        return toTenant(row);
+      }),
+
     createKey: ({ partition, tenantId }, key) =>
       app.entities(tenantId, async (em) => {
         const row = em.create(ApiKeyEntity, {
@@ -228,8 +237,11 @@ function keyNotFound(keyId: string): DomainError {
   });
 }
 
-function toTenant({ partition, tenantId, name, timeZone, currencyCode, createdAt }: TenantRow): TenantRecord {
-  return { partition, tenantId, name, timeZone, currency: currencyCode, createdAt };
+function toTenant(row: TenantRow): TenantRecord {
+  const { partition, tenantId, name, timeZone, currencyCode, createdAt } = row;
+  const { callsPerSecond, eventsPerSecond, bytesPerSecond } = row;
+  const limits = { callsPerSecond, eventsPerSecond, bytesPerSecond };
+  return { partition, tenantId, name, timeZone, currency: currencyCode, createdAt, limits };
 }
 
 function toKey(row: ApiKeyRow): ApiKeyRecord {

@@ -23,7 +23,7 @@ const retryMs = 500;
 /**
  * Records batches as they come and acknowledges each, in their order, once it is durable. The next one is asked for only
  * while few wait, and only while the acknowledgements are taken, so that a producer is held back rather than refused: a
- * full queue is waited for.
+ * full queue, or a tenant that has sent more than it may, is waited for.
  * @throws DomainError `invalid-argument` when a number is not above the one before; whatever recording throws else. Then
  *   later batches may or may not be recorded: the producer sends again what was not acknowledged.
  */
@@ -89,7 +89,7 @@ async function recordPatiently({ sequence, record }: Batch, signal: AbortSignal)
     try {
       return { sequence, ...(await record()) };
     } catch (error) {
-      if (!(error instanceof DomainError) || error.reason !== 'LOG_QUEUE_FULL') throw error;
+      if (!(error instanceof DomainError) || error.kind !== 'resource-exhausted') throw error;
       await sleep(error.retryAfterMs ?? retryMs, signal);
     }
   }

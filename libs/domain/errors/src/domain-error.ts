@@ -23,6 +23,14 @@ export interface FieldViolation {
   readonly reason?: string;
 }
 
+/** A limit that was reached. */
+export interface QuotaViolation {
+  /** Whose limit: `tenant:acme`. */
+  readonly subject: string;
+  /** What it allows, for a person. */
+  readonly description: string;
+}
+
 export interface DomainErrorOptions {
   readonly kind: ErrorKind;
   /** Machine-readable cause, UPPER_SNAKE_CASE, stable across releases. */
@@ -30,6 +38,8 @@ export interface DomainErrorOptions {
   /** Facts that a caller may show or act on; never secrets, never another tenant's data. */
   readonly facts?: Readonly<Record<string, string>>;
   readonly violations?: readonly FieldViolation[];
+  /** The limits that were reached. */
+  readonly quotas?: readonly QuotaViolation[];
   /** How long to wait before the same call can succeed. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
@@ -41,6 +51,7 @@ export class DomainError extends Error {
   readonly reason: string;
   readonly facts: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly quotas: readonly QuotaViolation[];
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: DomainErrorOptions) {
@@ -50,6 +61,7 @@ export class DomainError extends Error {
     this.reason = options.reason;
     this.facts = options.facts ?? {};
     this.violations = options.violations ?? [];
+    this.quotas = options.quotas ?? [];
     this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -13,6 +13,15 @@ export interface Tenant {
   readonly timeZone: string;
   /** ISO 4217 code. */
   readonly currency: string;
+  /** What it may send; known to ingestion alone. */
+  readonly limits?: TenantLimits;
+}
+
+/** What a tenant may send, averaged over ten seconds; 0 is without limit. */
+export interface TenantLimits {
+  readonly callsPerSecond: number;
+  readonly eventsPerSecond: number;
+  readonly bytesPerSecond: number;
 }
 
 /** Who calls. */

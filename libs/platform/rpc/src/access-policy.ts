@@ -12,6 +12,8 @@ export interface MethodAccess {
    * Services name tenants inside their messages, so it does not concern them.
    */
   readonly tenant: 'required' | 'optional' | 'none';
+  /** Whether the call counts against what its tenant may send. */
+  readonly isMetered?: boolean;
   /** The largest message in bytes, where it is not the server's `maxMessageBytes`. */
   readonly maxMessageBytes?: number;
 }

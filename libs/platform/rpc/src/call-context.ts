@@ -9,6 +9,7 @@ export interface CallFacts {
   /** `service/Method`. */
   readonly methodName: string;
   readonly access: MethodAccess;
+  readonly isStreamOfRequests: boolean;
   readonly remoteAddress: string;
   readonly startedAt: number;
   readonly lease: CallLease;
@@ -27,6 +28,19 @@ export const callerKey = createContextKey<Caller | undefined>(undefined, { descr
 export const readmitKey = createContextKey<(() => Promise<void>) | undefined>(undefined, {
   description: 'readmission',
 });
+
+/** @internal */
+export const spendKey = createContextKey<((events: number, bytes: number) => void) | undefined>(undefined, {
+  description: 'quota',
+});
+
+/**
+ * Counts events that the caller's tenant sends, all or none; where the method is not metered it counts nothing.
+ * @throws DomainError `resource-exhausted` with the time to wait when it may not send more now.
+ */
+export function spend({ values }: WithValues, events: number, bytes: number): void {
+  values.get(spendKey)?.(events, bytes);
+}
 
 /**
  * Asks once more whether the caller may call, for streams that outlive a key.

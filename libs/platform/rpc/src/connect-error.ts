@@ -3,6 +3,7 @@ import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
+  QuotaFailureSchema,
   RetryInfoSchema,
 } from '@parley/contracts/google/rpc/error_details';
 import { DomainError, type ErrorKind } from '@parley/errors';
@@ -58,7 +59,7 @@ export function toConnectError(error: unknown, requestId: string): ConnectError 
   if (!(error instanceof DomainError)) {
     return internalError(error, requestId);
   }
-  const { kind, message, reason, facts, violations, retryAfterMs } = error;
+  const { kind, message, reason, facts, violations, quotas, retryAfterMs } = error;
   const details = [errorInfo(reason, facts)];
   if (violations.length > 0) {
     details.push(
@@ -70,6 +71,9 @@ export function toConnectError(error: unknown, requestId: string): ConnectError 
         })),
       }),
     );
+  }
+  if (quotas.length > 0) {
+    details.push(detail(QuotaFailureSchema, { violations: [...quotas] }));
   }
   if (retryAfterMs !== undefined) {
     details.push(retryInfo(retryAfterMs));

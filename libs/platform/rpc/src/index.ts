@@ -1,5 +1,5 @@
 export { publicAccess, type AccessPolicy, type MethodAccess } from './access-policy.ts';
-export { callerOf, findTenantOf, readmit, requestIdOf, tenantOf } from './call-context.ts';
+export { callerOf, findTenantOf, readmit, requestIdOf, spend, tenantOf } from './call-context.ts';
 export { codeByKind, errorDomain } from './connect-error.ts';
 export { createHealthRegistry, type HealthRegistry, type HealthStatus } from './health-registry.ts';
 export { batchMessageBytes, defaultLimits, type RpcLimits } from './limits.ts';

@@ -1,17 +1,19 @@
 import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
-import type { Caller, CredentialResolver, FailureLimiter } from '@parley/access';
+import type { Caller, CredentialResolver, FailureLimiter, Tenant } from '@parley/access';
 import { DomainError } from '@parley/errors';
 import type { Logger } from '@parley/runtime';
 import { authorize } from './access-policy.ts';
-import { callerKey, factsKey, holderOf, readmitKey, type CallFacts } from './call-context.ts';
+import { callerKey, factsKey, holderOf, readmitKey, spendKey, type CallFacts } from './call-context.ts';
 import { toConnectError } from './connect-error.ts';
 import { explainWireError } from './explain-wire-error.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import type { TenantQuota } from './tenant-quota.ts';
 
 export interface GateDependencies {
   readonly resolver: CredentialResolver;
   readonly failures: FailureLimiter;
   readonly rate: RateLimiter;
+  readonly quota: TenantQuota;
   readonly logger: Logger;
 }
 
@@ -42,11 +44,29 @@ export function createRequestGate(
       });
       const holder = caller === undefined ? `public:${facts.remoteAddress}` : holderOf(caller);
       dependencies.rate.count(holder);
+      const tenant = caller === undefined || caller.kind === 'service' ? undefined : caller.tenant;
+      if (facts.access.isMetered === true && tenant !== undefined) {
+        meter(context, facts, tenant, dependencies.quota);
+      }
       facts.lease.open(holder);
     } catch (error) {
       throw toConnectError(error, facts.requestId);
     }
   };
+}
+
+/** What a call brings is known once it is read, so the first one beyond a limit is refused unread; a stream waits. */
+function meter(context: HandlerContext, facts: CallFacts, tenant: Tenant, quota: TenantQuota): void {
+  const isStream = facts.isStreamOfRequests;
+  quota.require(tenant, 'calls');
+  if (!isStream) for (const what of ['bytes', 'events'] as const) quota.require(tenant, what);
+  quota.spend(tenant, 'calls', 1);
+  context.values.set(spendKey, (events, bytes) => {
+    quota.require(tenant, 'events');
+    quota.require(tenant, 'bytes');
+    quota.spend(tenant, 'events', events);
+    quota.spend(tenant, 'bytes', bytes);
+  });
 }
 
 async function admit(

@@ -78,10 +78,14 @@ export function createRequestHandler(
   ): Promise<void> {
     const lease = createCallLease(options.calls, options.bytes);
     const startedAt = performance.now();
+    const isStreamOfRequests = ['client_streaming', 'bidi_streaming'].includes(
+      method.handler.method.methodKind,
+    );
     const contextValues = createContextValues().set(factsKey, {
       requestId,
       methodName: method.name,
       access: method.access,
+      isStreamOfRequests,
       remoteAddress: request.socket?.remoteAddress ?? 'unknown',
       startedAt,
       lease,
@@ -93,9 +97,6 @@ export function createRequestHandler(
         return;
       }
       const isUnary = method.handler.method.methodKind === 'unary';
-      const isStreamOfRequests = ['client_streaming', 'bidi_streaming'].includes(
-        method.handler.method.methodKind,
-      );
       const timeoutMs = settleTimeout(
         head.header,
         contentType.startsWith('application/grpc'),

@@ -22,6 +22,7 @@ import { registerMethods, type RegisteredMethods, type Routes } from './register
 import { createRequestGate } from './request-gate.ts';
 import { createRequestHandler, type PlainHandler } from './request-handler.ts';
 import { createSharedBudget } from './shared-budget.ts';
+import { createTenantQuota } from './tenant-quota.ts';
 import { createValidationInterceptor } from './validation-interceptor.ts';
 
 export interface RpcServerOptions {
@@ -88,6 +89,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       burst: limits.callBurst,
       clockMs: () => performance.now(),
     }),
+    quota: createTenantQuota(() => performance.now()),
     logger,
   });
   const interceptors: Interceptor[] = [

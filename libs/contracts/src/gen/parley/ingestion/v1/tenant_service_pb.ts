@@ -81,8 +81,10 @@ export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
   messageDesc(file_parley_ingestion_v1_tenant_service, 0);
 
 /**
- * What a tenant may send. What is beyond a rate is refused with RESOURCE_EXHAUSTED, `google.rpc.QuotaFailure` and
- * RetryInfo, before it is read; nothing of it is kept. The rates hold in each process of ingestion.
+ * What a tenant may send. A call that comes when a rate is used up is refused with RESOURCE_EXHAUSTED,
+ * `google.rpc.QuotaFailure` and RetryInfo, before it is read; nothing of it is kept. One that comes before may go beyond
+ * the rate by what it holds, which is then waited for. A stream is slowed down. The rates hold in each process of
+ * ingestion, which knows a change within five seconds.
  *
  * @generated from message parley.ingestion.v1.TenantLimits
  */
@@ -109,14 +111,14 @@ export type TenantLimits = Message<"parley.ingestion.v1.TenantLimits"> & {
   callsPerSecond: bigint;
 
   /**
-   * Streams of IngestEvents at a time; 0 is the default, 64.
+   * Streams of IngestEvents at a time. Can't be limited yet: anything but 0 is refused.
    *
    * @generated from field: int32 streams = 4;
    */
   streams: number;
 
   /**
-   * Different bots; an event of one more is rejected with reason `TOO_MANY_BOTS`. 0 is the default, 1,000.
+   * Different bots. Can't be limited yet: anything but 0 is refused.
    *
    * @generated from field: int32 bots = 5;
    */
