@@ -159,6 +159,27 @@ export async function getPosition(db: Queryable, key: CheckpointKey): Promise<bi
   return positionIn(key, await db.query<{ position: bigint }>(selectPosition, positionKey(key)));
 }
 
+/**
+ * Whether every generation of which there may be rows, of all these projections, is past an offset: those that answer, are
+ * built or are compared have taken the event there, and the rows of the retired are deleted.
+ */
+export async function arePast(
+  db: Queryable,
+  projections: readonly string[],
+  partition: number,
+  offset: bigint,
+): Promise<boolean> {
+  const { rows } = await db.query<{ isPast: boolean }>(
+    `select coalesce(bool_and(g.generation is not null and coalesce(c.position >= $3, false)), true) as "isPast"
+       from unnest($1::text[]) as p (projection)
+       left join projection_generations g on g.projection = p.projection and g.emptied_at is null
+       left join projection_checkpoints c
+         on c.projection = g.projection and c.generation = g.generation and c.partition = $2`,
+    [projections, partition, offset],
+  );
+  return rows[0]?.isPast ?? false;
+}
+
 /** Holds a checkpoint where it is until the transaction ends, and says where. @throws LeaseLost when it is gone. */
 export async function lockCheckpoint(tx: Transaction, key: CheckpointKey): Promise<bigint> {
   const locking = `${selectPosition} for no key update`;

@@ -45,7 +45,7 @@ export async function compareGenerations(
   const compared = table.compare ?? columns.map(({ name }) => name);
   const side = (generation: string) =>
     `select ${compared.map((expression, i) => `${expression} as ${columnName(expression, i)}`).join(', ')}
-       from ${table.name} where partition = $1 and generation = ${generation}`;
+       from ${table.name} where partition = $1 and generation = ${generation} and (${table.where ?? 'true'})`;
   const unequal = (isActual: boolean, rows: string, others: string) => {
     const key =
       keys.length === 0 ? `${isActual}, row_number() over ()` : keys.map(({ name }) => `d.${name}`).join();

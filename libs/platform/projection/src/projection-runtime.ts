@@ -5,7 +5,14 @@ import type { LogSource } from '@parley/event';
 import type { Logger, Now } from '@parley/runtime';
 import { sleep } from '@parley/runtime';
 import type { Checkpoint, CheckpointKey, Lease } from './checkpoints.ts';
-import { addCheckpoints, listCheckpoints, releaseLeases, renewLeases, takeLeases } from './checkpoints.ts';
+import {
+  addCheckpoints,
+  arePast,
+  listCheckpoints,
+  releaseLeases,
+  renewLeases,
+  takeLeases,
+} from './checkpoints.ts';
 import { createOutage } from './failures.ts';
 import type { Failpoint, FoldDependencies } from './fold-events.ts';
 import type { Generation } from './generations.ts';
@@ -76,6 +83,11 @@ export interface ProjectionRuntime {
   listParked(page: ParkedEventPage): Promise<readonly ParkedEvent[]>;
   /** See `replayParkedEvents`. */
   replayParked(name: string, signal: AbortSignal): Promise<ReplayOutcome>;
+  /**
+   * Whether nothing that is computed here holds less of a partition than the event at an offset: every generation of every
+   * projection has taken it, and no older rows are left to be deleted.
+   */
+  isPast(partition: number, offset: bigint): Promise<boolean>;
   /** Whether it drives a projection of that name; every other method throws `not-found` where it doesn't. */
   has(name: string): boolean;
 }
@@ -198,6 +210,10 @@ class Runtime implements ProjectionRuntime {
     const { db, source } = this.#options;
     const either = AbortSignal.any([signal, this.#closing.signal]);
     return replayParkedEvents({ db, projection: this.#get(name), source }, either);
+  }
+
+  isPast(partition: number, offset: bigint): Promise<boolean> {
+    return arePast(this.#options.db, [...this.#projections.keys()], partition, offset);
   }
 
   #get(name: string): Projection {

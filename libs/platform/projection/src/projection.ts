@@ -29,6 +29,8 @@ export interface ProjectionTable {
    * have an equality: `jsonb`, not `json`.
    */
   readonly compare?: readonly string[];
+  /** Which rows are compared, as an SQL condition over a row; all unless told. For rows that mean the same as none. */
+  readonly where?: string;
 }
 
 export interface FoldContext {

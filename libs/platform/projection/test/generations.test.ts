@@ -103,6 +103,26 @@ test('a rebuild makes the same rows beside the running ones, takes over, and the
   ]);
 });
 
+test('nothing is past an event before every generation of which there are rows has taken it', async () => {
+  const { log, worker } = await setUp();
+  const runtime = startRuntime({ db: worker, source: log, batchSize: 50 });
+  await untilCaughtUp(worker, await log.heads(never));
+  expect(await runtime.isPast(0, 500n)).toBe(true);
+  expect(await runtime.isPast(0, 501n)).toBe(false);
+
+  // What a process builds that has stopped for a while.
+  await worker.query(`insert into projection_generations values ('toy.words', 2, 1, 'verifying')`);
+  expect(await runtime.isPast(0, 1n)).toBe(false);
+  await worker.query(
+    `insert into projection_checkpoints
+       (partition, projection, generation, position, lease_holder, lease_token, lease_expires_at)
+     values (0, 'toy.words', 2, 3, 'stopped', 1, clock_timestamp() + interval '1 second')`,
+  );
+  expect([await runtime.isPast(0, 3n), await runtime.isPast(0, 4n)]).toEqual([true, false]);
+  // Given up, its rows are deleted.
+  await until(() => runtime.isPast(0, 500n));
+});
+
 test('while events stream in, a rebuild takes over without an answer ever going back', async () => {
   const { log, worker } = await setUp();
   const runtime = startRuntime({ db: worker, source: log, batchSize: 50 });

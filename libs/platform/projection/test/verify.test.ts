@@ -98,6 +98,18 @@ test('a table may say what is compared', async () => {
   expect(await verified(runtime)).toMatchObject({ differenceCount: 2 });
 });
 
+test('a table may say which rows are compared', async () => {
+  const projection: Projection = {
+    ...wordsProjection(),
+    tables: [{ name: 'words', where: 'said_count <> 0' }],
+  };
+  const { worker, runtime } = await setUp({ projections: [projection] });
+  await worker.query(`insert into words values (1, 1, 'taken back', 0)`);
+  expect(await verified(runtime)).toMatchObject({ differenceCount: 0 });
+  await worker.query(`update words set said_count = 0 where word = 'word 3' and partition = 0`);
+  expect(await verified(runtime)).toMatchObject({ differenceCount: 1 });
+});
+
 test('a second verification at the same time is refused', async () => {
   const { runtime } = await setUp();
   const first = runtime.verify(projectionName, never);
