@@ -18,148 +18,28 @@ import type { GuideTables } from '@parley/kpi/guide-oracle';
 import { testCluster } from '@parley/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { event, inOrder } from './events.ts';
+import { inOrder } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { columnOf } from '../src/storage/kpi-columns.ts';
 import { openMetricsRows, partition } from './metrics-database.ts';
 import type { MetricsRows, Scope } from './metrics-database.ts';
+import {
+  cutAtRandom,
+  eventsOf,
+  orders,
+  outcomes,
+  received,
+  sentiments,
+  shuffle,
+  span,
+  start,
+  time,
+  world,
+} from './random-world.ts';
+import type { World } from './random-world.ts';
 
 const cluster = await testCluster();
-
-const start = Date.parse('2026-03-07T00:00:00Z');
-const span = 3 * 86_400_000;
-const bots = ['sales', 'help'];
-const groups = ['', 'shop', 'app'];
-const people = ['ann', 'bob', 'cyd', 'dee'];
-const users = ['u1', 'u2', 'u3'];
-const intents = ['', 'buy', 'escalate', 'abandoned', 'fallback', 'Escalate'];
-const sentiments = [null, 'positive', 'neutral', 'negative'] as const;
-const sentimentNumber = fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const);
-const outcomes = ['purchased', 'visited', 'did_nothing', 'resolved'] as const;
-
-const time = fc.integer({ min: 0, max: span - 1 }).map((ms) => start + ms);
-const response = fc.record({
-  text: fc.constantFrom('', 'Sure.'),
-  ms: fc.option(fc.constantFrom(0, 1, 250, 4_000)),
-});
-const dialogue = fc.record({
-  at: time,
-  bot: fc.constantFrom(...bots),
-  group: fc.constantFrom(...groups),
-  member: fc.constantFrom('', ...people),
-  intent: fc.constantFrom(...intents),
-  sentiment: sentimentNumber,
-  response,
-  isReported: fc.boolean(),
-  completion: fc.option(response),
-  reading: fc.option(fc.record({ intent: fc.constantFrom(...intents), sentiment: sentimentNumber })),
-  enrichment: fc.option(fc.record({ intent: fc.constantFrom(...intents), sentiment: sentimentNumber })),
-  conversions: fc.array(
-    fc.record({
-      at: time,
-      outcome: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const),
-      bot: fc.constantFrom('', ...bots),
-      group: fc.constantFrom('', 'shop'),
-    }),
-    { maxLength: 2 },
-  ),
-  ratings: fc.array(
-    fc.record({
-      at: time,
-      rating: fc.option(fc.constantFrom(0.3, 1, 2.5, 4, 4.3, 5)),
-      scaleMax: fc.option(fc.constantFrom(1.3, 10)),
-      isCsat: fc.boolean(),
-      bot: fc.constantFrom('', ...bots),
-    }),
-    { maxLength: 2 },
-  ),
-});
-const world = fc.record({
-  dialogues: fc.array(dialogue, { minLength: 1, maxLength: 12 }),
-  members: fc.uniqueArray(
-    fc.record({ at: time, member: fc.constantFrom(...people), user: fc.constantFrom('', ...users) }),
-    { maxLength: 6, selector: ({ at }) => at },
-  ),
-  users: fc.array(fc.record({ at: time, user: fc.constantFrom(...users) }), { maxLength: 5 }),
-});
-type World = typeof world extends fc.Arbitrary<infer Value> ? Value : never;
-
-/** What producers send. */
-function eventsOf({ dialogues, members, users: records }: World, tenantId: string): NewEvent[] {
-  const told = (id: string, at: number) => ({ id, at: new Date(at), tenantId });
-  const answer = ({ text, ms }: { text: string; ms: number | null }) => ({
-    responseText: text,
-    ...(ms === null ? {} : { responseTimeMs: BigInt(ms) }),
-  });
-  return [
-    ...dialogues.flatMap((d, n) => [
-      ...(d.isReported
-        ? [
-            event(
-              {
-                case: 'interaction',
-                value: {
-                  botId: d.bot,
-                  groupId: d.group,
-                  memberId: d.member,
-                  intent: d.intent,
-                  sentiment: d.sentiment,
-                  ...(d.reading === null ? {} : { understanding: d.reading }),
-                  ...answer(d.response),
-                },
-              },
-              told(`i${n}`, d.at),
-            ),
-          ]
-        : []),
-      ...(d.completion === null
-        ? []
-        : [
-            event(
-              { case: 'completion', value: { interactionId: `i${n}`, ...answer(d.completion) } },
-              told(`i${n}`, d.at + 1),
-            ),
-          ]),
-      ...(d.enrichment === null
-        ? []
-        : [
-            event(
-              { case: 'enrichment', value: { interactionId: `i${n}`, understanding: d.enrichment } },
-              told(`read i${n}`, d.at + 2),
-            ),
-          ]),
-      ...d.conversions.map((c, m) =>
-        event(
-          {
-            case: 'conversion',
-            value: { interactionId: `i${n}`, outcome: c.outcome, botId: c.bot, groupId: c.group },
-          },
-          told(`c${n}.${m}`, c.at),
-        ),
-      ),
-      ...d.ratings.map((f, m) =>
-        event(
-          {
-            case: 'feedback',
-            value: {
-              interactionId: `i${n}`,
-              type: f.isCsat ? 1 : 2,
-              botId: f.bot,
-              ...(f.rating === null ? {} : { rating: f.rating }),
-              ...(f.scaleMax === null ? {} : { scaleMax: f.scaleMax }),
-            },
-          },
-          told(`f${n}.${m}`, f.at),
-        ),
-      ),
-    ]),
-    ...members.map((m, n) =>
-      event({ case: 'member', value: { memberId: m.member, userId: m.user } }, told(`m${n}`, m.at)),
-    ),
-    ...records.map((u, n) => event({ case: 'user', value: { userId: u.user } }, told(`u${n}`, u.at))),
-  ];
-}
 
 interface Window {
   readonly from: number;
@@ -303,26 +183,6 @@ const windows = fc.array(
     .map(([one, other]) => ({ from: Math.min(one, other), to: Math.max(one, other) })),
   { minLength: 2, maxLength: 2 },
 );
-
-/** The events in any order, received over several days. */
-function received(events: readonly NewEvent[]): NewEvent[] {
-  return events.map((one, index) => ({ ...one, receivedAt: new Date(start + index * 7 * 3_600_000) }));
-}
-const orders = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }));
-function shuffle<T>(list: readonly T[], stream: fc.Stream<number>): T[] {
-  return list
-    .map((value) => ({ value, order: stream.next().value ?? 0 }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ value }) => value);
-}
-function cutAtRandom<T>(list: readonly T[], stream: fc.Stream<number>): T[][] {
-  const batches: T[][] = [[]];
-  for (const value of list) {
-    if ((stream.next().value ?? 0) < 0.3) batches.push([]);
-    batches.at(-1)?.push(value);
-  }
-  return batches;
-}
 
 test(
   "any order and batching of any events gives the guide's figures, in any window and scope",

@@ -1,4 +1,3 @@
-import { bucketLengths } from '@parley/calendar';
 import { emptyState, kpiCounters, subtractStates } from '@parley/kpi';
 import type { KpiState } from '@parley/kpi';
 import type { MemberCell, StateCell, Sums } from './cell.ts';
@@ -18,13 +17,12 @@ export interface Contribution extends Place {
 
 /** What a batch of events adds to each bot's buckets of the finest level. */
 export interface BucketSums {
-  /**
-   * Takes one contribution out and puts another in, under the day on which the event that causes it was received. A
-   * change of nothing leaves no trace.
-   */
-  replace(before: Contribution | undefined, after: Contribution | undefined, receivedAt: Date): void;
+  /** Adds a state under a day. One of nothing leaves no trace. */
+  add(place: Place, state: KpiState, knownOn: number): void;
+  /** Takes one contribution out and puts another in, under the day on which the event that causes it was received. */
+  replace(before: Contribution | undefined, after: Contribution | undefined, knownOn: number): void;
   /** A member had an interaction there. */
-  join(place: Place, memberOrdinal: number, receivedAt: Date): void;
+  join(place: Place, memberOrdinal: number, knownOn: number): void;
   /** By quarter hour. */
   states(): readonly StateCell[];
   /** By hour. */
@@ -35,33 +33,29 @@ export function createBucketSums(): BucketSums {
   const states = createCells((): { readonly state: Sums } => ({ state: { ...emptyState } }));
   const memberships = createCells((): { readonly ordinals: Set<number> } => ({ ordinals: new Set() }));
 
-  const add = ({ tenantId, occurredAt, botId }: Place, state: KpiState, receivedAt: Date): void => {
+  const add = ({ tenantId, occurredAt, botId }: Place, state: KpiState, knownOn: number): void => {
     if (kpiCounters.every((counter) => state[counter] === 0)) return;
     const start = startOf('quarter', occurredAt.getTime());
-    addTo(states.at(tenantId, 'quarter', start, botId, dayOf(receivedAt)).state, state);
+    addTo(states.at(tenantId, 'quarter', start, botId, knownOn).state, state);
   };
 
   return {
-    replace(before, after, receivedAt) {
+    add,
+    replace(before, after, knownOn) {
       if (before !== undefined && after !== undefined && isSameBucket(before, after)) {
-        add(after, subtractStates(after.state, before.state), receivedAt);
+        add(after, subtractStates(after.state, before.state), knownOn);
         return;
       }
-      if (before !== undefined) add(before, subtractStates(emptyState, before.state), receivedAt);
-      if (after !== undefined) add(after, after.state, receivedAt);
+      if (before !== undefined) add(before, subtractStates(emptyState, before.state), knownOn);
+      if (after !== undefined) add(after, after.state, knownOn);
     },
-    join({ tenantId, occurredAt, botId }, memberOrdinal, receivedAt) {
+    join({ tenantId, occurredAt, botId }, memberOrdinal, knownOn) {
       const start = startOf('hour', occurredAt.getTime());
-      memberships.at(tenantId, 'hour', start, botId, dayOf(receivedAt)).ordinals.add(memberOrdinal);
+      memberships.at(tenantId, 'hour', start, botId, knownOn).ordinals.add(memberOrdinal);
     },
     states: states.list,
     memberships: memberships.list,
   };
-}
-
-/** Days since 1970. */
-function dayOf(receivedAt: Date): number {
-  return Math.floor(receivedAt.getTime() / bucketLengths.day);
 }
 
 /** Of one fact, so of one tenant. */

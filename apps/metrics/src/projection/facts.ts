@@ -1,3 +1,5 @@
+import type { History } from './history.ts';
+
 /** 0 not known, 1 positive, 2 neutral, 3 negative: the numbers of the contract. */
 export type Sentiment = 0 | 1 | 2 | 3;
 /** 1 purchased, 2 visited, 3 did nothing, 4 resolved: the numbers of the contract. */
@@ -9,7 +11,7 @@ export type FeedbackType = 1 | 2 | 3 | 4;
 export const unknown = 'unknown';
 
 /** What an interaction counts as, merged from all that came about it. Empty text: not given. */
-export interface InteractionFact {
+export interface InteractionFact extends History {
   readonly tenantId: string;
   readonly interactionKey: string;
   /** Null: only its completion or enrichment has come so far, and it counts nowhere yet. */
@@ -33,7 +35,7 @@ export interface InteractionFact {
 }
 
 /** What a conversion counts as. */
-export interface ConversionFact {
+export interface ConversionFact extends History {
   readonly tenantId: string;
   readonly conversionKey: string;
   readonly interactionKey: string;
@@ -53,7 +55,7 @@ export interface ConversionFact {
 }
 
 /** What a rating counts as. */
-export interface FeedbackFact {
+export interface FeedbackFact extends History {
   readonly tenantId: string;
   readonly feedbackKey: string;
   /** Null: about no interaction in particular. */

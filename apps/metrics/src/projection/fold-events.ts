@@ -12,6 +12,7 @@ import { factKey } from './fact-key.ts';
 import { createFactTable } from './fact-table.ts';
 import type { FactTable } from './fact-table.ts';
 import type { ConversionFact, FeedbackFact, InteractionFact, MemberFact, UserFact } from './facts.ts';
+import { dayOf, remember } from './history.ts';
 import { createLinks } from './links.ts';
 import {
   laterMember,
@@ -74,20 +75,24 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
     return ordinal;
   };
 
-  const relink = (key: string, interaction: InteractionFact, receivedAt: Date): void => {
+  const relink = (key: string, interaction: InteractionFact, day: number): void => {
     for (const conversionKey of conversionsOf.find(key)) {
       const before = conversions.find(conversionKey);
       if (before === undefined) continue;
-      const after = linkConversion(before, interaction);
-      if (conversions.put(conversionKey, after))
-        sums.replace(conversionPart(before), conversionPart(after), receivedAt);
+      const told = linkConversion(before, interaction);
+      if (told === before) continue;
+      const [was, now] = [conversionPart(before), conversionPart(told)];
+      conversions.put(conversionKey, remember(told, was, now, day));
+      sums.replace(was, now, day);
     }
     for (const feedbackKey of feedbackOf.find(key)) {
       const before = feedback.find(feedbackKey);
       if (before === undefined) continue;
-      const after = linkFeedback(before, interaction);
-      if (feedback.put(feedbackKey, after))
-        sums.replace(feedbackPart(before), feedbackPart(after), receivedAt);
+      const told = linkFeedback(before, interaction);
+      if (told === before) continue;
+      const [was, now] = [feedbackPart(before), feedbackPart(told)];
+      feedback.put(feedbackKey, remember(told, was, now, day));
+      sums.replace(was, now, day);
     }
   };
 
@@ -97,35 +102,40 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
     change: (before: InteractionFact | undefined) => InteractionFact,
   ): boolean => {
     const before = interactions.find(place);
-    const after = change(before);
-    if (!interactions.put(place, after)) return false;
-    sums.replace(before && interactionPart(before), interactionPart(after), receivedAt);
-    if (after.occurredAt !== null) relink(place, after, receivedAt);
+    const told = change(before);
+    if (told === before) return false;
+    const day = dayOf(receivedAt);
+    const [was, now] = [before && interactionPart(before), interactionPart(told)];
+    interactions.put(place, remember(told, was, now, day));
+    sums.replace(was, now, day);
+    if (now !== undefined) relink(place, told, day);
     return true;
   };
 
   const foldInteraction = (event: InteractionEvent): void => {
     const ordinal = event.member === undefined ? null : ordinalOf(event.member);
     const isNew = merge(event, (before) => withInteraction(before, event, ordinal));
-    if (isNew && ordinal !== null) sums.join(event, ordinal, event.receivedAt);
+    if (isNew && ordinal !== null) sums.join(event, ordinal, dayOf(event.receivedAt));
   };
 
   const foldConversion = (event: ConversionEvent): void => {
     const { place, interaction } = event;
     if (conversions.find(place) !== undefined) return;
     const fact = toConversionFact(event, interactions.find(interaction.place));
-    conversions.put(place, fact);
+    const [part, day] = [conversionPart(fact), dayOf(event.receivedAt)];
+    conversions.put(place, remember(fact, undefined, part, day));
     conversionsOf.add(interaction.place, place);
-    sums.replace(undefined, conversionPart(fact), event.receivedAt);
+    sums.replace(undefined, part, day);
   };
 
   const foldFeedback = (event: FeedbackEvent): void => {
     const { place, interaction } = event;
     if (feedback.find(place) !== undefined) return;
     const fact = toFeedbackFact(event, interaction && interactions.find(interaction.place));
-    feedback.put(place, fact);
+    const [part, day] = [feedbackPart(fact), dayOf(event.receivedAt)];
+    feedback.put(place, remember(fact, undefined, part, day));
     if (interaction !== undefined) feedbackOf.add(interaction.place, place);
-    sums.replace(undefined, feedbackPart(fact), event.receivedAt);
+    sums.replace(undefined, part, day);
   };
 
   for (const event of events) {

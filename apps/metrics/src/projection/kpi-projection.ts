@@ -1,3 +1,4 @@
+import { eventKinds } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 import type { Projection } from '@parley/projection';
 import { conversionMapping, feedbackMapping, interactionMapping } from '../storage/fact-mappings.ts';
@@ -6,8 +7,9 @@ import type { FactKey, RowScope } from '../storage/fact-store.ts';
 import { assignOrdinals } from '../storage/member-ordinals.ts';
 import { addToMemberSets } from '../storage/member-set-store.ts';
 import { saveMembers, saveUsers } from '../storage/people-store.ts';
-import { addToRollups } from '../storage/rollup-store.ts';
+import { addToRollups, hasAnySum } from '../storage/rollup-store.ts';
 import { rollUpMembers, rollUpStates } from './cell.ts';
+import { eraseMember, parseErasure } from './erase-member.ts';
 import { parseFactEvent } from './fact-event.ts';
 import type { FactEvent, MemberName } from './fact-event.ts';
 import { foldEvents } from './fold-events.ts';
@@ -20,23 +22,37 @@ const feedback = createFactStore(feedbackMapping);
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 2,
+  version: 3,
   tables: [
     { name: 'interaction_facts' },
     { name: 'conversion_facts' },
     { name: 'feedback_facts' },
     { name: 'member_facts' },
     { name: 'user_facts' },
-    { name: 'kpi_rollups' },
+    // A bucket in which all has been taken back means the same as none: it need not be there.
+    { name: 'kpi_rollups', where: hasAnySum },
     { name: 'member_sets' },
   ],
   fold: async (scope, logEvents) => {
-    const events = parse(logEvents);
-    if (events.length === 0) return;
-    const outcome = foldEvents(await load(scope, events), events);
-    await save(scope, outcome);
+    // An erasure takes away what came before it, and nothing that comes after.
+    let start = 0;
+    for (const [index, event] of logEvents.entries()) {
+      if (event.kind !== eventKinds.erasure) continue;
+      await fold(scope, logEvents.slice(start, index));
+      const erasure = parseErasure(event);
+      if (erasure !== undefined) await eraseMember(scope, erasure, { interactions, conversions, feedback });
+      start = index + 1;
+    }
+    await fold(scope, logEvents.slice(start));
   },
 };
+
+async function fold(scope: RowScope, logEvents: readonly LogEvent[]): Promise<void> {
+  const events = parse(logEvents);
+  if (events.length === 0) return;
+  const outcome = foldEvents(await load(scope, events), events);
+  await save(scope, outcome);
+}
 
 function parse(events: readonly LogEvent[]): readonly FactEvent[] {
   return events.flatMap((event) => parseFactEvent(event) ?? []);

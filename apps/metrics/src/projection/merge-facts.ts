@@ -78,6 +78,8 @@ export function toConversionFact(
       outcome: event.outcome,
       valueMinorUnits: event.valueMinorUnits,
       currencyCode: event.currencyCode,
+      knownOn: null,
+      later: null,
     },
     interaction,
   );
@@ -111,6 +113,8 @@ export function toFeedbackFact(event: FeedbackEvent, interaction: InteractionFac
       type: event.type,
       ratingMicros: event.ratingMicros,
       scaleMaxMicros: event.scaleMaxMicros,
+      knownOn: null,
+      later: null,
     },
     interaction,
   );
@@ -161,5 +165,7 @@ function nothingYet(tenantId: string, interactionKey: string): InteractionFact {
     responseTimeMs: null,
     hasError: false,
     completed: false,
+    knownOn: null,
+    later: null,
   };
 }

@@ -21,6 +21,8 @@ export const interactionMapping: FactMapping<InteractionFact> = {
     ['response_time_ms', 'int4', 'responseTimeMs'],
     ['has_error', 'bool', 'hasError'],
     ['completed', 'bool', 'completed'],
+    ['known_on', 'int4', 'knownOn'],
+    ['later', 'text', 'later'],
   ],
 };
 
@@ -41,6 +43,8 @@ export const conversionMapping: FactMapping<ConversionFact> = {
     ['outcome', 'int2', 'outcome'],
     ['value_minor_units', 'int8', 'valueMinorUnits'],
     ['currency_code', 'text', 'currencyCode'],
+    ['known_on', 'int4', 'knownOn'],
+    ['later', 'text', 'later'],
   ],
 };
 
@@ -59,5 +63,7 @@ export const feedbackMapping: FactMapping<FeedbackFact> = {
     ['type', 'int2', 'type'],
     ['rating_micros', 'int4', 'ratingMicros'],
     ['scale_max_micros', 'int4', 'scaleMaxMicros'],
+    ['known_on', 'int4', 'knownOn'],
+    ['later', 'text', 'later'],
   ],
 };

@@ -33,6 +33,8 @@ export interface FactStore<Fact> {
   add(scope: RowScope, facts: readonly Fact[]): Promise<void>;
   /** Writes stored facts over. */
   change(scope: RowScope, facts: readonly Fact[]): Promise<void>;
+  /** Deletes the facts of these keys. */
+  remove(scope: RowScope, keys: readonly FactKey[]): Promise<void>;
 }
 
 const arrayTypes: Readonly<Record<CopyType, string>> = {
@@ -97,6 +99,19 @@ export function createFactStore<Fact extends Readonly<Record<keyof Fact, CopyVal
       if (facts.length === 0) return;
       const values = columns.map(([, , property]) => facts.map((fact) => fact[property]));
       await tx.query(changeSql, [partition, generation, ...values]);
+    },
+    async remove({ tx, partition, generation }, keys) {
+      if (keys.length === 0) return;
+      await tx.query(
+        `delete from ${table} f using unnest($3::uuid[], $4::uuid[]) as gone (tenant_id, key)
+          where f.partition = $1 and f.${key} = gone.key and f.tenant_id = gone.tenant_id and f.generation = $2`,
+        [
+          partition,
+          generation,
+          encodeUuidArray(keys.map(({ tenantId }) => tenantId)),
+          encodeUuidArray(keys.map((gone) => gone.key)),
+        ],
+      );
     },
   };
 }

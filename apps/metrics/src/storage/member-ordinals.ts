@@ -46,8 +46,8 @@ export const findOrdinalsSql = {
       ) as m on true`,
 };
 
-/** Adds the ordinals that there are, and returns who has none. */
-async function findOrdinals(
+/** Adds the ordinals that there are, by place, and returns who has none. */
+export async function findOrdinals(
   tx: Transaction,
   partition: number,
   members: readonly MemberName[],
@@ -122,4 +122,18 @@ async function moveCounters(
   counters: ReadonlyMap<string, number>,
 ): Promise<void> {
   await tx.query(moveSql, [partition, [...counters.keys()], [...counters.values()]]);
+}
+
+/** Forgets members; their ordinals are not given again. How many were known. */
+export async function deleteOrdinals(
+  db: Pick<Transaction, 'query'>,
+  partition: number,
+  tenantId: string,
+  memberIds: readonly string[],
+): Promise<number> {
+  const { rowCount } = await db.query(
+    'delete from member_ordinals where partition = $1 and tenant_id = $2 and member_id = any($3::text[])',
+    [partition, tenantId, memberIds],
+  );
+  return rowCount;
 }

@@ -23,6 +23,23 @@ export function addMembers(set: MemberSet | undefined, ordinals: Iterable<number
   }
 }
 
+/** The set without these members: undefined when none of them was in it, `empty` when nobody is left. */
+export function removeMembers(set: MemberSet, ordinals: Iterable<number>): MemberSet | 'empty' | undefined {
+  const bitmap = RoaringBitmap32.deserialize('portable', set);
+  try {
+    const before = bitmap.size;
+    for (const ordinal of ordinals) bitmap.delete(ordinal);
+    if (bitmap.size === before) return undefined;
+    if (bitmap.size === 0) return 'empty';
+    // As in `addMembers`: the same members are always the same bytes.
+    bitmap.removeRunCompression();
+    bitmap.runOptimize();
+    return bitmap.serialize('portable');
+  } finally {
+    bitmap.dispose();
+  }
+}
+
 /** Everybody who is in one of the sets or among the ordinals, each once, in ascending order. */
 export function uniteMembers(sets: readonly MemberSet[], ordinals: readonly number[]): Uint32Array {
   const union = new RoaringBitmap32();

@@ -58,3 +58,41 @@ export async function saveUsers(
     users.map(({ firstOccurredAt }) => firstOccurredAt),
   ]);
 }
+
+/**
+ * Deletes members' records, by ordinal; where none is found, by the events that recorded them, since a generation that is
+ * computed anew may know them by other ordinals. How many there were.
+ */
+export async function deleteMembers(
+  { tx, partition, generation }: RowScope,
+  tenantId: string,
+  ordinals: readonly number[],
+  eventKeys: readonly string[],
+): Promise<number> {
+  const own = [partition, tenantId, generation];
+  const isOwn = 'partition = $1 and tenant_id = $2 and generation = $3';
+  const { rowCount } = await tx.query(
+    `delete from member_facts where ${isOwn} and member_ordinal = any($4::integer[])`,
+    [...own, ordinals],
+  );
+  if (rowCount > 0 || eventKeys.length === 0) return rowCount;
+  const byEvent = await tx.query(`delete from member_facts where ${isOwn} and event_key = any($4::uuid[])`, [
+    ...own,
+    eventKeys,
+  ]);
+  return byEvent.rowCount;
+}
+
+/** Deletes users' records; how many there were. */
+export async function deleteUsers(
+  { tx, partition, generation }: RowScope,
+  tenantId: string,
+  userIds: readonly string[],
+): Promise<number> {
+  const { rowCount } = await tx.query(
+    `delete from user_facts
+      where partition = $1 and tenant_id = $2 and generation = $3 and user_id = any($4::text[])`,
+    [partition, tenantId, generation, userIds],
+  );
+  return rowCount;
+}

@@ -3,10 +3,13 @@ import { kpiCounters } from '@parley/kpi';
 import type { StateCell } from '../projection/cell.ts';
 import type { RowScope } from './fact-store.ts';
 import { columnOf } from './kpi-columns.ts';
-import { bucketColumns } from './member-set-store.ts';
+import { bucketColumns, bucketsSql } from './member-set-store.ts';
 
 const columns = kpiCounters.map(columnOf);
 const arrays = columns.map((_, index) => `$${index + 9}::bigint[]`).join(', ');
+
+/** Whether a row says anything. */
+export const hasAnySum = `not (${columns.map((column) => `${column} = 0`).join(' and ')})`;
 
 /** Leans on the primary key of kpi_rollups. */
 const addSql = {
@@ -33,4 +36,20 @@ export async function addToRollups(
     ...bucketColumns(cells),
     ...kpiCounters.map((counter) => encodeInt8Array(cells.map(({ state }) => state[counter]))),
   ]);
+}
+
+/** Deletes those of these buckets that say nothing any more. */
+export async function deleteEmptyRollups(
+  { tx, partition, generation }: RowScope,
+  cells: readonly StateCell[],
+): Promise<void> {
+  if (cells.length === 0) return;
+  await tx.query(
+    `delete from kpi_rollups r
+      using ${bucketsSql}
+      where r.partition = $1 and r.tenant_id = gone.tenant_id and r.generation = $2 and r.cube = gone.cube
+        and r.level = gone.level and r.bucket_start = gone.bucket_start and r.bot_id = gone.bot_id
+        and r.known_on = gone.known_on and not (${hasAnySum})`,
+    [partition, generation, ...bucketColumns(cells)],
+  );
 }

@@ -3,6 +3,7 @@ import { createMemberOrdinals } from './0001-create-member-ordinals.ts';
 import { createFacts } from './0002-create-facts.ts';
 import { createRollups } from './0003-create-rollups.ts';
 import { createProjections } from './0004-create-projections.ts';
+import { keepHistories } from './0005-keep-histories.ts';
 
 /** In the order in which they are applied. */
 export const migrations: readonly NamedMigration[] = [
@@ -10,4 +11,5 @@ export const migrations: readonly NamedMigration[] = [
   createFacts,
   createRollups,
   createProjections,
+  keepHistories,
 ];

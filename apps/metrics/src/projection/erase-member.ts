@@ -1,0 +1,132 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { eventKinds, unpackEventKeys } from '@parley/event';
+import type { EventKeys, LogEvent } from '@parley/event';
+import { emptyState, subtractStates } from '@parley/kpi';
+import { noteErased } from '../storage/erased-counts.ts';
+import type { FactKey, FactStore, RowScope } from '../storage/fact-store.ts';
+import { deleteOrdinals, findOrdinals } from '../storage/member-ordinals.ts';
+import { removeFromMemberSets } from '../storage/member-set-store.ts';
+import { deleteMembers, deleteUsers } from '../storage/people-store.ts';
+import { addToRollups, deleteEmptyRollups } from '../storage/rollup-store.ts';
+import { createBucketSums } from './bucket-sums.ts';
+import type { BucketSums, Contribution } from './bucket-sums.ts';
+import { rollUpMembers, rollUpStates } from './cell.ts';
+import { conversionPart, feedbackPart, interactionPart } from './contributions.ts';
+import type { ConversionFact, FeedbackFact, InteractionFact } from './facts.ts';
+import { factKey } from './fact-key.ts';
+import { datedContributions, dayOf } from './history.ts';
+import type { History } from './history.ts';
+
+/** A part of an erasure, as the log says it. */
+export interface ErasureEvent {
+  readonly tenantId: string;
+  readonly receivedAt: Date;
+  readonly receiptId: string;
+  readonly part: number;
+  readonly memberIds: readonly string[];
+  readonly userIds: readonly string[];
+  readonly events: EventKeys;
+}
+
+/** Undefined for one that is complete: it names nobody any more, and what it took away has no body. */
+export function parseErasure({ tenantId, receivedAt, body }: LogEvent): ErasureEvent | undefined {
+  if (body === undefined) return undefined;
+  const { payload } = fromBinary(EventSchema, body, { readUnknownFields: false });
+  if (payload.case !== 'erasure') throw new Error(`An erasure's body says ${payload.case ?? 'nothing'}.`);
+  const { receiptId, memberId, memberAliases, userIds, part } = payload.value;
+  if (memberId === '') return undefined;
+  return {
+    tenantId,
+    receivedAt,
+    receiptId,
+    part,
+    memberIds: [memberId, ...memberAliases],
+    userIds,
+    events: unpackEventKeys(payload.value),
+  };
+}
+
+export interface FactStores {
+  readonly interactions: FactStore<InteractionFact>;
+  readonly conversions: FactStore<ConversionFact>;
+  readonly feedback: FactStore<FeedbackFact>;
+}
+
+/** Facts held at a time. */
+const factsAtOnce = 2_000;
+
+/**
+ * Takes everything out that the erased events have put in, in the buckets and under the days in which they did, so that
+ * what is left is what would be there without them. The member's ordinal is not given again.
+ */
+export async function eraseMember(scope: RowScope, erasure: ErasureEvent, stores: FactStores): Promise<void> {
+  const { tx, partition } = scope;
+  const { tenantId, events, memberIds, userIds } = erasure;
+  const keysOf = (kind: number) => (events.get(kind) ?? []).map((key) => ({ tenantId, key }));
+  const members = memberIds.map((memberId) => ({ tenantId, memberId, place: factKey(tenantId, memberId) }));
+  const known = new Map<string, number>();
+  await findOrdinals(tx, partition, members, known);
+  const ordinals = new Set(known.values());
+
+  const takeInteraction = (sums: BucketSums, fact: InteractionFact): void => {
+    take(sums, fact, interactionPart(fact), erasure.receivedAt);
+    const { occurredAt, botId, knownOn, memberOrdinal } = fact;
+    if (memberOrdinal === null || occurredAt === null) return;
+    ordinals.add(memberOrdinal);
+    sums.join({ tenantId, occurredAt, botId }, memberOrdinal, knownOn ?? dayOf(erasure.receivedAt));
+  };
+  const counts = new Map([
+    [
+      'interaction_facts',
+      await takeOut(scope, stores.interactions, keysOf(eventKinds.interaction), takeInteraction),
+    ],
+    [
+      'conversion_facts',
+      await takeOut(scope, stores.conversions, keysOf(eventKinds.conversion), (sums, fact) =>
+        take(sums, fact, conversionPart(fact), erasure.receivedAt),
+      ),
+    ],
+    [
+      'feedback_facts',
+      await takeOut(scope, stores.feedback, keysOf(eventKinds.feedback), (sums, fact) =>
+        take(sums, fact, feedbackPart(fact), erasure.receivedAt),
+      ),
+    ],
+  ]);
+  const records = events.get(eventKinds.member) ?? [];
+  counts.set('member_facts', await deleteMembers(scope, tenantId, [...ordinals], records));
+  counts.set('user_facts', await deleteUsers(scope, tenantId, userIds));
+  counts.set('member_ordinals', await deleteOrdinals(tx, partition, tenantId, memberIds));
+  await noteErased(tx, { partition, ...erasure }, counts);
+}
+
+/** Deletes facts and what they have put into buckets; how many there were. */
+async function takeOut<Fact>(
+  scope: RowScope,
+  store: FactStore<Fact>,
+  keys: readonly FactKey[],
+  takeOne: (sums: BucketSums, fact: Fact) => void,
+): Promise<number> {
+  let count = 0;
+  for (let start = 0; start < keys.length; start += factsAtOnce) {
+    const some = keys.slice(start, start + factsAtOnce);
+    const sums = createBucketSums();
+    const facts = await store.find(scope, some);
+    for (const fact of facts) takeOne(sums, fact);
+    count += facts.length;
+    await store.remove(scope, some);
+    const cells = rollUpStates(sums.states());
+    await addToRollups(scope, cells);
+    await deleteEmptyRollups(scope, cells);
+    await removeFromMemberSets(scope, rollUpMembers(sums.memberships()));
+  }
+  return count;
+}
+
+function take(sums: BucketSums, fact: History, now: Contribution | undefined, receivedAt: Date): void {
+  if (now === undefined) return;
+  for (const { knownOn, state, ...place } of datedContributions(fact, now, dayOf(receivedAt))) {
+    sums.add(place, subtractStates(emptyState, state), knownOn);
+  }
+}

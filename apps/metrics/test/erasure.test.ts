@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { fromBinary } from '@bufbuild/protobuf';
+import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { packEventKeys } from '@parley/event';
+import type { LogEvent } from '@parley/event';
+import { testCluster } from '@parley/testing';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { kpiProjection } from '../src/projection/kpi-projection.ts';
+import { event, inOrder, tenantA } from './events.ts';
+import type { NewEvent } from './events.ts';
+import { openMetricsRows, partition } from './metrics-database.ts';
+import type { MetricsRows } from './metrics-database.ts';
+import { cutAtRandom, eventsOf, orders, received, shuffle, span, start, world } from './random-world.ts';
+import type { World } from './random-world.ts';
+
+const cluster = await testCluster();
+const erased = 'ann';
+
+/** The events that go with a member, by their own content and by that of what they refer to. */
+function goesWithAnn({ dialogues, members }: World): {
+  readonly isErased: (one: NewEvent) => boolean;
+  readonly userIds: readonly string[];
+} {
+  const interactions = new Set(
+    dialogues.flatMap((d, n) => (d.isReported && d.member === erased ? [`i${n}`] : [])),
+  );
+  const userIds = members
+    .filter(({ member, user }) => member === erased && user !== '')
+    .map(({ user }) => user)
+    .filter((user) => members.every((other) => other.user !== user || other.member === erased));
+  const isErased = ({ body }: NewEvent): boolean => {
+    const { eventId, payload } = fromBinary(EventSchema, body ?? new Uint8Array());
+    switch (payload.case) {
+      case 'interaction':
+        return interactions.has(eventId);
+      case 'completion':
+      case 'enrichment':
+      case 'conversion':
+      case 'feedback':
+        return interactions.has(payload.value.interactionId);
+      case 'member':
+        return payload.value.memberId === erased;
+      case 'user':
+        return userIds.includes(payload.value.userId);
+      default:
+        return false;
+    }
+  };
+  return { isErased, userIds: [...new Set(userIds)] };
+}
+
+/** The events by which it is erased, in so many parts. */
+function erasureOf(
+  events: readonly NewEvent[],
+  userIds: readonly string[],
+  partCount: number,
+  { tenantId, receivedAt }: { readonly tenantId: string; readonly receivedAt: Date },
+): readonly NewEvent[] {
+  const receiptId = randomUUID();
+  return Array.from({ length: partCount }, (_, index) => {
+    const keys = new Map<number, string[]>();
+    for (const [n, { kind, eventKey }] of events.entries()) {
+      if (n % partCount === index) keys.set(kind, [...(keys.get(kind) ?? []), eventKey]);
+    }
+    const { interactionKeys, eventKeys } = packEventKeys(keys);
+    return event(
+      {
+        case: 'erasure',
+        value: {
+          receiptId,
+          memberId: erased,
+          userIds: [...userIds],
+          interactionKeys: Uint8Array.from(interactionKeys),
+          eventKeys: Uint8Array.from(eventKeys),
+          part: index + 1,
+          partCount,
+        },
+      },
+      { id: `${receiptId}/${index + 1}`, at: receivedAt, tenantId },
+    );
+  });
+}
+
+/** Rows that one generation has and the other has not, of those that are compared. */
+async function differences(metrics: MetricsRows, tenantId: string): Promise<readonly object[]> {
+  const found: object[] = [];
+  for (const { name, where = 'true' } of kpiProjection.tables) {
+    const rowsOf = (generation: number) =>
+      `select to_jsonb(t) - 'generation' from ${name} t
+        where partition = ${partition} and tenant_id = '${tenantId}' and generation = ${generation} and ${where}`;
+    const { rows } = await metrics.worker.query(
+      `(${rowsOf(1)} except all ${rowsOf(2)}) union all (${rowsOf(2)} except all ${rowsOf(1)})`,
+    );
+    found.push(...rows);
+  }
+  return found;
+}
+
+test(
+  'after an erasure every row is as if the member’s events had never had content, under each day of knowledge',
+  { timeout: 180_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    await fc.assert(
+      fc.asyncProperty(
+        world,
+        orders,
+        fc.nat(),
+        fc.integer({ min: 1, max: 3 }),
+        async (told, stream, choice, parts) => {
+          const tenantId = randomUUID();
+          const { isErased, userIds } = goesWithAnn(told);
+          const all = received(shuffle(eventsOf(told, tenantId), stream));
+          // What is not the member's may come before or after.
+          const later = all.filter((one, index) => !isErased(one) && index > choice % all.length);
+          const before = all.filter((one) => !later.includes(one));
+          const receivedAt = new Date(start + span * 4);
+          const erasure = erasureOf(before.filter(isErased), userIds, parts, { tenantId, receivedAt });
+          const log = inOrder([...before, ...erasure, ...later]);
+          const emptied = log.map((one): LogEvent => (isErased(one) ? { ...one, body: undefined } : one));
+
+          for (const batch of cutAtRandom(log, stream)) await metrics.fold(batch, 1);
+          for (const batch of cutAtRandom(emptied, stream)) await metrics.fold(batch, 2);
+
+          expect(await differences(metrics, tenantId)).toEqual([]);
+          const { rows } = await metrics.worker.query(
+            'select from member_ordinals where tenant_id = $1 and member_id = $2',
+            [tenantId, erased],
+          );
+          expect(rows).toEqual([]);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  },
+);
+
+test('a member who comes back after an erasure is a new one, and counts from then', async () => {
+  const metrics = await openMetricsRows(cluster);
+  const said = (id: string, at: string) =>
+    event({ case: 'interaction', value: { botId: 'b', memberId: erased } }, { id, at });
+  const first = said('i1', '2026-03-01T10:00:00Z');
+  const receivedAt = new Date('2026-03-02T10:00:00Z');
+  const erasure = erasureOf([first], [], 1, { tenantId: tenantA, receivedAt });
+  await metrics.fold(inOrder([first, ...erasure, said('i2', '2026-03-03T10:00:00Z')]));
+  const people = await metrics.people(new Date('2026-03-01'), new Date('2026-04-01'));
+  const state = await metrics.state(new Date('2026-03-01'), new Date('2026-04-01'));
+  expect([people.activeMembers, state.interactionCount]).toEqual([1, 1]);
+  const { rows } = await metrics.worker.query<{ ordinal: number }>('select ordinal from member_ordinals');
+  expect(rows).toEqual([{ ordinal: 1 }]);
+});
