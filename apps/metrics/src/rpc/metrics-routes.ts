@@ -76,6 +76,8 @@ export function createMetricsRoutes({
     listKpiDefinitions: () => ({ definitions: kpiDefinitions.map(toDefinition) }),
 
     getConversationKpis: () => notYet('GetConversationKpis', 'say how whole conversations went'),
+    getRevenueKpis: () => notYet('GetRevenueKpis', 'say what is earned'),
+    getAudienceKpis: () => notYet('GetAudienceKpis', 'say who is there'),
     watchRealTimeMetrics: () => notYet('WatchRealTimeMetrics', 'stream the real-time metrics as they change'),
     listKpiPoints: () => notYet('ListKpiPoints', 'list one KPI over time'),
     explainKpi: () => notYet('ExplainKpi', 'list the events behind a figure'),

@@ -7,15 +7,13 @@ import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Money } from "../../type/v1/money_pb.ts";
-import { file_parley_type_v1_money } from "../../type/v1/money_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file parley/metrics/v1/kpi.proto.
  */
 export const file_parley_metrics_v1_kpi: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXJsZXkvbWV0cmljcy92MS9rcGkucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxItgBCghLcGlWYWx1ZRINCgV2YWx1ZRgBIAEoARIQCghoYXNfZGF0YRgCIAEoCBIRCgludW1lcmF0b3IYAyABKAESEwoLZGVub21pbmF0b3IYBCABKAESEwoLc2FtcGxlX3NpemUYBSABKAMSFQoNZGVmaW5pdGlvbl9pZBgGIAEoCRIoCgR1bml0GAcgASgOMhoucGFybGV5Lm1ldHJpY3MudjEuS3BpVW5pdBItCghpbnRlcnZhbBgIIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLkludGVydmFsIjcKCEludGVydmFsEg0KBWxvd2VyGAEgASgBEg0KBXVwcGVyGAIgASgBEg0KBWxldmVsGAMgASgBIkAKCEtwaVNjb3BlEhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESGgoIZ3JvdXBfaWQYAiABKAlCCLpIBXIDGMgBIqsBCglLcGlXaW5kb3cSGgoEZGF5cxgBIAEoBUIKukgHGgUYkAMoAUgAEi0KBXJhbmdlGAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuVGltZVJhbmdlSAASLQoFZGF0ZXMYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5EYXRlUmFuZ2VIABIaCgl0aW1lX3pvbmUYBCABKAlCB7pIBHICGGRCCAoGd2luZG93Im8KCVRpbWVSYW5nZRIxCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIvCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiewoJRGF0ZVJhbmdlEjcKCnN0YXJ0X2RhdGUYASABKAlCI7pIIHIeMhxeWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0kEjUKCGVuZF9kYXRlGAIgASgJQiO6SCByHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JCKyAQoKS3BpQ29udGV4dBIwCgx3aW5kb3dfc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRpbWVfem9uZRgDIAEoCRIvCgl3YXRlcm1hcmsYBCABKAsyHC5wYXJsZXkubWV0cmljcy52MS5XYXRlcm1hcmsiXgoJV2F0ZXJtYXJrEhAKCHBvc2l0aW9uGAEgASgJEi8KC2NvbXBsZXRlX3RvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZsYWdfbXMYAyABKAMiKgoKTGFiZWxDb3VudBINCgVsYWJlbBgBIAEoCRINCgVjb3VudBgCIAEoAyKKAwoWQ3VzdG9tZXJFeHBlcmllbmNlS3BpcxItCghhdmdfY3NhdBgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEj0KFnNlbnRpbWVudF9kaXN0cmlidXRpb24YAiADKAsyHS5wYXJsZXkubWV0cmljcy52MS5MYWJlbENvdW50EjwKF3Bvc2l0aXZlX3NlbnRpbWVudF9yYXRlGAMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMwoOY3NhdF90b3AyX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI3ChJjc2F0X3Jlc3BvbnNlX3JhdGUYBSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIoCgNucHMYBiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIsCgdhdmdfY2VzGAcgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUi3QQKD09wZXJhdGlvbmFsS3BpcxI1ChBjb250YWlubWVudF9yYXRlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNAoPcmVzb2x1dGlvbl9yYXRlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSOQoUYXZnX2hhbmRsaW5nX3RpbWVfbXMYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI2ChF0b3RhbF9jb252ZXJzaW9ucxgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF2F2Z19yZXNwb25zZV9sYXRlbmN5X21zGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNAoPY29udmVydGVkX2NvdW50GAYgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXcmVzcG9uc2VfbGF0ZW5jeV9wNTBfbXMYByABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI8ChdyZXNwb25zZV9sYXRlbmN5X3A5MF9tcxgIIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF3Jlc3BvbnNlX2xhdGVuY3lfcDk1X21zGAkgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXcmVzcG9uc2VfbGF0ZW5jeV9wOTlfbXMYCiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSKyBgoQQ29udmVyc2F0aW9uS3BpcxIyCg1jb252ZXJzYXRpb25zGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPQoYc2Vzc2lvbl9jb250YWlubWVudF9yYXRlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSSwomc2Vzc2lvbl9jb250YWlubWVudF9ub19yZXR1cm5fMjRoX3JhdGUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRJKCiVzZXNzaW9uX2NvbnRhaW5tZW50X25vX3JldHVybl83ZF9yYXRlGAQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPgoZY29uZmlybWVkX3Jlc29sdXRpb25fcmF0ZRgFIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF2Fzc3VtZWRfcmVzb2x1dGlvbl9yYXRlGAYgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXZHVyYWJsZV9yZXNvbHV0aW9uX3JhdGUYByABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI3ChJodW1hbl9oYW5kb2ZmX3JhdGUYCCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIyCg1mYWxsYmFja19yYXRlGAkgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNQoQYWJhbmRvbm1lbnRfcmF0ZRgKIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjgKE3Nlc3Npb25fYm91bmNlX3JhdGUYCyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI1ChBub19yZXNwb25zZV9yYXRlGAwgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSQQocYXZnX2NvbnZlcnNhdGlvbl9kdXJhdGlvbl9tcxgNIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlIs4CCg5FbmdhZ2VtZW50S3BpcxIxCgxhY3RpdmVfdXNlcnMYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIzCg5yZXRlbnRpb25fcmF0ZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjQKD2NvbXBsZXRpb25fcmF0ZRgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjAKC2JvdW5jZV9yYXRlGAQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNwoSdG90YWxfaW50ZXJhY3Rpb25zGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMwoOYWN0aXZlX21lbWJlcnMYBiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSLVAQoPUmVhbFRpbWVNZXRyaWNzEjwKF2ludGVyYWN0aW9uc19wZXJfbWludXRlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNAoPY29udmVyc2lvbl9yYXRlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNgoRYXZnX3Jlc3BvbnNlX3RpbWUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIWCg53aW5kb3dfc2Vjb25kcxgEIAEoAyJMCg5DdXJyZW5jeUFtb3VudBIlCgZhbW91bnQYASABKAsyFS5wYXJsZXkudHlwZS52MS5Nb25leRITCgtldmVudF9jb3VudBgCIAEoAyK6AQoNS3BpRGVmaW5pdGlvbhIVCg1kZWZpbml0aW9uX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFZ3JvdXAYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSDwoHZm9ybXVsYRgFIAEoCRIoCgR1bml0GAYgASgOMhoucGFybGV5Lm1ldHJpY3MudjEuS3BpVW5pdBIOCgZzb3VyY2UYByABKAkSFQoNaXNfcHJvcG9ydGlvbhgIIAEoCCqnAQoHS3BpVW5pdBIYChRLUElfVU5JVF9VTlNQRUNJRklFRBAAEhIKDktQSV9VTklUX0NPVU5UEAESEQoNS1BJX1VOSVRfUkFURRACEhkKFUtQSV9VTklUX01JTExJU0VDT05EUxADEhMKD0tQSV9VTklUX1BPSU5UUxAEEhcKE0tQSV9VTklUX1BFUl9NSU5VVEUQBRISCg5LUElfVU5JVF9NT05FWRAGYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_type_v1_money]);
+  fileDesc("ChtwYXJsZXkvbWV0cmljcy92MS9rcGkucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxIu4BCghLcGlWYWx1ZRINCgV2YWx1ZRgBIAEoARIQCghoYXNfZGF0YRgCIAEoCBIRCgludW1lcmF0b3IYAyABKAESEwoLZGVub21pbmF0b3IYBCABKAESEwoLc2FtcGxlX3NpemUYBSABKAMSFQoNZGVmaW5pdGlvbl9pZBgGIAEoCRIoCgR1bml0GAcgASgOMhoucGFybGV5Lm1ldHJpY3MudjEuS3BpVW5pdBItCghpbnRlcnZhbBgIIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLkludGVydmFsEhQKDHNtYWxsX3NhbXBsZRgJIAEoCCI3CghJbnRlcnZhbBINCgVsb3dlchgBIAEoARINCgV1cHBlchgCIAEoARINCgVsZXZlbBgDIAEoASLHAQoIS3BpU2NvcGUSGAoGYm90X2lkGAEgASgJQgi6SAVyAxjIARIaCghncm91cF9pZBgCIAEoCUIIukgFcgMYyAESGAoGaW50ZW50GAMgASgJQgi6SAVyAxjIARIYCgdjaGFubmVsGAQgASgJQge6SARyAhhkEjcKCXNlbnRpbWVudBgFIAEoCUIkukghch9SAFIIcG9zaXRpdmVSB25ldXRyYWxSCG5lZ2F0aXZlEhgKB3NlZ21lbnQYBiABKAlCB7pIBHICGGQi4gEKCUtwaVdpbmRvdxIaCgRkYXlzGAEgASgFQgq6SAcaBRiQAygBSAASLQoFcmFuZ2UYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5UaW1lUmFuZ2VIABItCgVkYXRlcxgDIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLkRhdGVSYW5nZUgAEhoKCXRpbWVfem9uZRgEIAEoCUIHukgEcgIYZBI1CgVhc19vZhgFIAEoCUImukgjciEyH14oWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0pPyRCCAoGd2luZG93Im8KCVRpbWVSYW5nZRIxCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIvCgNlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQEiewoJRGF0ZVJhbmdlEjcKCnN0YXJ0X2RhdGUYASABKAlCI7pIIHIeMhxeWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0kEjUKCGVuZF9kYXRlGAIgASgJQiO6SCByHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JCLXAQoKS3BpQ29udGV4dBIwCgx3aW5kb3dfc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXRpbWVfem9uZRgDIAEoCRIvCgl3YXRlcm1hcmsYBCABKAsyHC5wYXJsZXkubWV0cmljcy52MS5XYXRlcm1hcmsSDQoFYXNfb2YYBSABKAkSFAoMZXJhc2VkX3NpbmNlGAYgASgIIl4KCVdhdGVybWFyaxIQCghwb3NpdGlvbhgBIAEoCRIvCgtjb21wbGV0ZV90bxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGbGFnX21zGAMgASgDIioKCkxhYmVsQ291bnQSDQoFbGFiZWwYASABKAkSDQoFY291bnQYAiABKAMi8wMKFkN1c3RvbWVyRXhwZXJpZW5jZUtwaXMSLQoIYXZnX2NzYXQYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI9ChZzZW50aW1lbnRfZGlzdHJpYnV0aW9uGAIgAygLMh0ucGFybGV5Lm1ldHJpY3MudjEuTGFiZWxDb3VudBI8Chdwb3NpdGl2ZV9zZW50aW1lbnRfcmF0ZRgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjMKDmNzYXRfdG9wMl9yYXRlGAQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNwoSY3NhdF9yZXNwb25zZV9yYXRlGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSKAoDbnBzGAYgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSLAoHYXZnX2NlcxgHIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjIKDWNlc190b3AyX3JhdGUYCCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIzCg50aHVtYnNfdXBfcmF0ZRgJIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlIt0ECg9PcGVyYXRpb25hbEtwaXMSNQoQY29udGFpbm1lbnRfcmF0ZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjQKD3Jlc29sdXRpb25fcmF0ZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjkKFGF2Z19oYW5kbGluZ190aW1lX21zGAMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNgoRdG90YWxfY29udmVyc2lvbnMYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI8ChdhdmdfcmVzcG9uc2VfbGF0ZW5jeV9tcxgFIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjQKD2NvbnZlcnRlZF9jb3VudBgGIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF3Jlc3BvbnNlX2xhdGVuY3lfcDUwX21zGAcgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPAoXcmVzcG9uc2VfbGF0ZW5jeV9wOTBfbXMYCCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI8ChdyZXNwb25zZV9sYXRlbmN5X3A5NV9tcxgJIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF3Jlc3BvbnNlX2xhdGVuY3lfcDk5X21zGAogASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUi2goKEENvbnZlcnNhdGlvbktwaXMSMgoNY29udmVyc2F0aW9ucxgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEj0KGHNlc3Npb25fY29udGFpbm1lbnRfcmF0ZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEksKJnNlc3Npb25fY29udGFpbm1lbnRfbm9fcmV0dXJuXzI0aF9yYXRlGAMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSSgolc2Vzc2lvbl9jb250YWlubWVudF9ub19yZXR1cm5fN2RfcmF0ZRgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEj4KGWNvbmZpcm1lZF9yZXNvbHV0aW9uX3JhdGUYBSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI8Chdhc3N1bWVkX3Jlc29sdXRpb25fcmF0ZRgGIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF2R1cmFibGVfcmVzb2x1dGlvbl9yYXRlGAcgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNwoSaHVtYW5faGFuZG9mZl9yYXRlGAggASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMgoNZmFsbGJhY2tfcmF0ZRgJIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjUKEGFiYW5kb25tZW50X3JhdGUYCiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI4ChNzZXNzaW9uX2JvdW5jZV9yYXRlGAsgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNQoQbm9fcmVzcG9uc2VfcmF0ZRgMIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEkEKHGF2Z19jb252ZXJzYXRpb25fZHVyYXRpb25fbXMYDSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI3ChJvcGVuX2NvbnZlcnNhdGlvbnMYDiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRJCCh1pbnRlcmFjdGlvbnNfcGVyX2NvbnZlcnNhdGlvbhgPIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjQKD2RlZmxlY3Rpb25fcmF0ZRgQIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjUKEGJvdF9oYW5kbGVkX3JhdGUYESABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRJCCh1maXJzdF9jb250YWN0X3Jlc29sdXRpb25fcmF0ZRgSIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjAKC3Jlb3Blbl9yYXRlGBMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSQAobZmlyc3RfbWVzc2FnZV9mYWxsYmFja19yYXRlGBQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSQwoebWlkX2NvbnZlcnNhdGlvbl9mYWxsYmFja19yYXRlGBUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSPwoaY29udmVyc2F0aW9uX2NvdmVyYWdlX3JhdGUYFiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSKWBAoLUmV2ZW51ZUtwaXMSLAoHcmV2ZW51ZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjIKDWdyb3NzX3JldmVudWUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRItCghyZWZ1bmRlZBgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEj0KGHJldmVudWVfcGVyX2NvbnZlcnNhdGlvbhgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjwKF3JldmVudWVfcGVyX2ludGVyYWN0aW9uGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSKQoEYXJwdRgGIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEioKBWFycHB1GAcgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMwoOcGF5aW5nX21lbWJlcnMYCCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI0Cg9hdmdfb3JkZXJfdmFsdWUYCSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI3CgtieV9jdXJyZW5jeRgKIAMoCzIiLnBhcmxleS5tZXRyaWNzLnYxLkN1cnJlbmN5UmV2ZW51ZSKqAQoPQ3VycmVuY3lSZXZlbnVlEhUKDWN1cnJlbmN5X2NvZGUYASABKAkSGQoRZ3Jvc3NfbWlub3JfdW5pdHMYAiABKAMSHAoUcmVmdW5kZWRfbWlub3JfdW5pdHMYAyABKAMSFwoPbmV0X21pbm9yX3VuaXRzGAQgASgDEhgKEGNvbnZlcnNpb25fY291bnQYBSABKAMSFAoMcmVmdW5kX2NvdW50GAYgASgDIowECgxBdWRpZW5jZUtwaXMSMwoOYWN0aXZlX21lbWJlcnMYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIoCgNkYXUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIoCgN3YXUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIoCgNtYXUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIvCgpzdGlja2luZXNzGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMAoLbmV3X21lbWJlcnMYBiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI2ChFyZXR1cm5pbmdfbWVtYmVycxgHIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjgKE3Jlc3VycmVjdGVkX21lbWJlcnMYCCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI0Cg9kb3JtYW50X21lbWJlcnMYCSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI+ChdhY3RpdmVfZGF5X2Rpc3RyaWJ1dGlvbhgKIAMoCzIdLnBhcmxleS5tZXRyaWNzLnYxLkxhYmVsQ291bnQizgIKDkVuZ2FnZW1lbnRLcGlzEjEKDGFjdGl2ZV91c2VycxgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjMKDnJldGVudGlvbl9yYXRlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNAoPY29tcGxldGlvbl9yYXRlGAMgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSMAoLYm91bmNlX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI3ChJ0b3RhbF9pbnRlcmFjdGlvbnMYBSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIzCg5hY3RpdmVfbWVtYmVycxgGIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlItUBCg9SZWFsVGltZU1ldHJpY3MSPAoXaW50ZXJhY3Rpb25zX3Blcl9taW51dGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI0Cg9jb252ZXJzaW9uX3JhdGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI2ChFhdmdfcmVzcG9uc2VfdGltZRgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEhYKDndpbmRvd19zZWNvbmRzGAQgASgDIroBCg1LcGlEZWZpbml0aW9uEhUKDWRlZmluaXRpb25faWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVncm91cBgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdmb3JtdWxhGAUgASgJEigKBHVuaXQYBiABKA4yGi5wYXJsZXkubWV0cmljcy52MS5LcGlVbml0Eg4KBnNvdXJjZRgHIAEoCRIVCg1pc19wcm9wb3J0aW9uGAggASgIKrsBCgdLcGlVbml0EhgKFEtQSV9VTklUX1VOU1BFQ0lGSUVEEAASEgoOS1BJX1VOSVRfQ09VTlQQARIRCg1LUElfVU5JVF9SQVRFEAISGQoVS1BJX1VOSVRfTUlMTElTRUNPTkRTEAMSEwoPS1BJX1VOSVRfUE9JTlRTEAQSFwoTS1BJX1VOSVRfUEVSX01JTlVURRAFEhIKDktQSV9VTklUX01PTkVZEAYSEgoOS1BJX1VOSVRfU0NPUkUQB2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A figure with everything that is needed to judge it.
@@ -73,11 +71,19 @@ export type KpiValue = Message<"parley.metrics.v1.KpiValue"> & {
   unit: KpiUnit;
 
   /**
-   * For a rate whose numerator is a part of its denominator: the Wilson score interval at 95 %. Absent otherwise.
+   * How far the true figure may be off by chance, at 95 %: for a rate whose numerator is a part of its denominator the
+   * Wilson score interval; for a mean or a score the normal interval, from 30 data points on. Absent otherwise.
    *
    * @generated from field: parley.metrics.v1.Interval interval = 8;
    */
   interval?: Interval | undefined;
+
+  /**
+   * Whether there are so few data points that the figure says little: fewer than 30.
+   *
+   * @generated from field: bool small_sample = 9;
+   */
+  smallSample: boolean;
 };
 
 /**
@@ -123,7 +129,10 @@ export const IntervalSchema: GenMessage<Interval> = /*@__PURE__*/
   messageDesc(file_parley_metrics_v1_kpi, 1);
 
 /**
- * Of what a figure is asked: one tenant's events, of one bot or group or of all.
+ * Of what a figure is asked: one tenant's events, those that meet everything that is said here. A conversation is taken
+ * for its first interaction, a conversion and a rating for what they say themselves, else for their interaction. A
+ * question that names more than a bot is answered from single rows: one over more than 2,000,000 of them is refused with
+ * RESOURCE_EXHAUSTED and reason `TOO_MANY_ROWS`.
  *
  * @generated from message parley.metrics.v1.KpiScope
  */
@@ -141,6 +150,34 @@ export type KpiScope = Message<"parley.metrics.v1.KpiScope"> & {
    * @generated from field: string group_id = 2;
    */
   groupId: string;
+
+  /**
+   * Only this intent. Empty: all intents.
+   *
+   * @generated from field: string intent = 3;
+   */
+  intent: string;
+
+  /**
+   * Only this channel. Empty: all channels.
+   *
+   * @generated from field: string channel = 4;
+   */
+  channel: string;
+
+  /**
+   * Only this sentiment: `positive`, `neutral`, `negative`. Empty: all.
+   *
+   * @generated from field: string sentiment = 5;
+   */
+  sentiment: string;
+
+  /**
+   * Only members of this segment, as their latest record says. Empty: all members, and anonymous ones.
+   *
+   * @generated from field: string segment = 6;
+   */
+  segment: string;
 };
 
 /**
@@ -193,6 +230,14 @@ export type KpiWindow = Message<"parley.metrics.v1.KpiWindow"> & {
    * @generated from field: string time_zone = 4;
    */
   timeZone: string;
+
+  /**
+   * The UTC day, `YYYY-MM-DD`, as at whose end the answer is given: what was received later is left out. It must be
+   * past. Empty: all that is known now.
+   *
+   * @generated from field: string as_of = 5;
+   */
+  asOf: string;
 };
 
 /**
@@ -291,6 +336,20 @@ export type KpiContext = Message<"parley.metrics.v1.KpiContext"> & {
    * @generated from field: parley.metrics.v1.Watermark watermark = 4;
    */
   watermark?: Watermark | undefined;
+
+  /**
+   * The UTC day as at whose end the answer is. Empty: now.
+   *
+   * @generated from field: string as_of = 5;
+   */
+  asOf: string;
+
+  /**
+   * Whether members were erased since that day: the answer is given without them.
+   *
+   * @generated from field: bool erased_since = 6;
+   */
+  erasedSince: boolean;
 };
 
 /**
@@ -399,7 +458,7 @@ export type CustomerExperienceKpis = Message<"parley.metrics.v1.CustomerExperien
   csatTop2Rate?: KpiValue | undefined;
 
   /**
-   * Rated conversations by ended conversations. Not served yet: absent.
+   * Ended conversations with a CSAT rating, by ended conversations. Not served yet: absent.
    *
    * @generated from field: parley.metrics.v1.KpiValue csat_response_rate = 5;
    */
@@ -413,11 +472,25 @@ export type CustomerExperienceKpis = Message<"parley.metrics.v1.CustomerExperien
   nps?: KpiValue | undefined;
 
   /**
-   * Mean of the CES ratings. Not served yet: absent.
+   * Mean of the CES ratings, in points of their scale. Not served yet: absent.
    *
    * @generated from field: parley.metrics.v1.KpiValue avg_ces = 7;
    */
   avgCes?: KpiValue | undefined;
+
+  /**
+   * Share of the CES ratings in the upper two points of their scale. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue ces_top2_rate = 8;
+   */
+  cesTop2Rate?: KpiValue | undefined;
+
+  /**
+   * Share of the thumbs that are up. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue thumbs_up_rate = 9;
+   */
+  thumbsUpRate?: KpiValue | undefined;
 };
 
 /**
@@ -603,11 +676,74 @@ export type ConversationKpis = Message<"parley.metrics.v1.ConversationKpis"> & {
   noResponseRate?: KpiValue | undefined;
 
   /**
-   * Mean time from a conversation's first interaction to its last, in milliseconds.
+   * Mean time from a conversation's first interaction to its last, in milliseconds, of those that ended.
    *
    * @generated from field: parley.metrics.v1.KpiValue avg_conversation_duration_ms = 13;
    */
   avgConversationDurationMs?: KpiValue | undefined;
+
+  /**
+   * Conversations that are still open: the inactivity gap since their last interaction is not over.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue open_conversations = 14;
+   */
+  openConversations?: KpiValue | undefined;
+
+  /**
+   * Interactions by conversations.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue interactions_per_conversation = 15;
+   */
+  interactionsPerConversation?: KpiValue | undefined;
+
+  /**
+   * Share of the ended conversations in which nobody tried to reach a human; the weakest of the claims.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue deflection_rate = 16;
+   */
+  deflectionRate?: KpiValue | undefined;
+
+  /**
+   * The same, without those whose last answer was a fallback.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue bot_handled_rate = 17;
+   */
+  botHandledRate?: KpiValue | undefined;
+
+  /**
+   * Share of the resolved conversations whose member did not come back with the same intent within 7 days.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue first_contact_resolution_rate = 18;
+   */
+  firstContactResolutionRate?: KpiValue | undefined;
+
+  /**
+   * Share of the resolved conversations whose member came back with the same intent within 7 days.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue reopen_rate = 19;
+   */
+  reopenRate?: KpiValue | undefined;
+
+  /**
+   * Share of the conversations whose first interaction's intent is `fallback`.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue first_message_fallback_rate = 20;
+   */
+  firstMessageFallbackRate?: KpiValue | undefined;
+
+  /**
+   * Share of the interactions after a conversation's first whose intent is `fallback`.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue mid_conversation_fallback_rate = 21;
+   */
+  midConversationFallbackRate?: KpiValue | undefined;
+
+  /**
+   * Share of the interactions that belong to a conversation; those of nobody without a conversation id belong to none.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue conversation_coverage_rate = 22;
+   */
+  conversationCoverageRate?: KpiValue | undefined;
 };
 
 /**
@@ -616,6 +752,231 @@ export type ConversationKpis = Message<"parley.metrics.v1.ConversationKpis"> & {
  */
 export const ConversationKpisSchema: GenMessage<ConversationKpis> = /*@__PURE__*/
   messageDesc(file_parley_metrics_v1_kpi, 11);
+
+/**
+ * What is earned. Amounts are in minor units of the tenant's currency, refunds taken off at the time of the refund; other
+ * currencies stand in `by_currency` alone.
+ *
+ * @generated from message parley.metrics.v1.RevenueKpis
+ */
+export type RevenueKpis = Message<"parley.metrics.v1.RevenueKpis"> & {
+  /**
+   * Value of the conversions, less refunds.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue revenue = 1;
+   */
+  revenue?: KpiValue | undefined;
+
+  /**
+   * Value of the conversions.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue gross_revenue = 2;
+   */
+  grossRevenue?: KpiValue | undefined;
+
+  /**
+   * What was given back.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue refunded = 3;
+   */
+  refunded?: KpiValue | undefined;
+
+  /**
+   * Revenue by conversations.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue revenue_per_conversation = 4;
+   */
+  revenuePerConversation?: KpiValue | undefined;
+
+  /**
+   * Revenue by interactions.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue revenue_per_interaction = 5;
+   */
+  revenuePerInteraction?: KpiValue | undefined;
+
+  /**
+   * Mean over the window's days of the day's revenue by the day's active members.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue arpu = 6;
+   */
+  arpu?: KpiValue | undefined;
+
+  /**
+   * Revenue by different members who paid.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue arppu = 7;
+   */
+  arppu?: KpiValue | undefined;
+
+  /**
+   * Different members with a conversion of a value above 0.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue paying_members = 8;
+   */
+  payingMembers?: KpiValue | undefined;
+
+  /**
+   * Value of the conversions by those of a value above 0.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue avg_order_value = 9;
+   */
+  avgOrderValue?: KpiValue | undefined;
+
+  /**
+   * Every currency, the tenant's own included, in the order of their codes.
+   *
+   * @generated from field: repeated parley.metrics.v1.CurrencyRevenue by_currency = 10;
+   */
+  byCurrency: CurrencyRevenue[];
+};
+
+/**
+ * Describes the message parley.metrics.v1.RevenueKpis.
+ * Use `create(RevenueKpisSchema)` to create a new message.
+ */
+export const RevenueKpisSchema: GenMessage<RevenueKpis> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_kpi, 12);
+
+/**
+ * What is earned in one currency.
+ *
+ * @generated from message parley.metrics.v1.CurrencyRevenue
+ */
+export type CurrencyRevenue = Message<"parley.metrics.v1.CurrencyRevenue"> & {
+  /**
+   * Its ISO 4217 code.
+   *
+   * @generated from field: string currency_code = 1;
+   */
+  currencyCode: string;
+
+  /**
+   * Value of the conversions, in minor units.
+   *
+   * @generated from field: int64 gross_minor_units = 2;
+   */
+  grossMinorUnits: bigint;
+
+  /**
+   * What was given back, in minor units.
+   *
+   * @generated from field: int64 refunded_minor_units = 3;
+   */
+  refundedMinorUnits: bigint;
+
+  /**
+   * The first less the second.
+   *
+   * @generated from field: int64 net_minor_units = 4;
+   */
+  netMinorUnits: bigint;
+
+  /**
+   * Conversions of a value above 0.
+   *
+   * @generated from field: int64 conversion_count = 5;
+   */
+  conversionCount: bigint;
+
+  /**
+   * Refunds.
+   *
+   * @generated from field: int64 refund_count = 6;
+   */
+  refundCount: bigint;
+};
+
+/**
+ * Describes the message parley.metrics.v1.CurrencyRevenue.
+ * Use `create(CurrencyRevenueSchema)` to create a new message.
+ */
+export const CurrencyRevenueSchema: GenMessage<CurrencyRevenue> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_kpi, 13);
+
+/**
+ * Who is there. Days are those of the time zone; a day that the window holds in part counts by that part.
+ *
+ * @generated from message parley.metrics.v1.AudienceKpis
+ */
+export type AudienceKpis = Message<"parley.metrics.v1.AudienceKpis"> & {
+  /**
+   * Different members who had an interaction in the window.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue active_members = 1;
+   */
+  activeMembers?: KpiValue | undefined;
+
+  /**
+   * Mean over the window's days of the different members of the day.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue dau = 2;
+   */
+  dau?: KpiValue | undefined;
+
+  /**
+   * Different members of the 7 days up to the window's end.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue wau = 3;
+   */
+  wau?: KpiValue | undefined;
+
+  /**
+   * Different members of the 30 days up to the window's end.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue mau = 4;
+   */
+  mau?: KpiValue | undefined;
+
+  /**
+   * `dau` by `mau`.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue stickiness = 5;
+   */
+  stickiness?: KpiValue | undefined;
+
+  /**
+   * Members of the window who were never seen before it.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue new_members = 6;
+   */
+  newMembers?: KpiValue | undefined;
+
+  /**
+   * Members of the window who were also seen in the window of the same length before it.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue returning_members = 7;
+   */
+  returningMembers?: KpiValue | undefined;
+
+  /**
+   * Members of the window who were seen before, but not in the window of the same length before it.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue resurrected_members = 8;
+   */
+  resurrectedMembers?: KpiValue | undefined;
+
+  /**
+   * Members of the window of the same length before it who were not seen in it.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue dormant_members = 9;
+   */
+  dormantMembers?: KpiValue | undefined;
+
+  /**
+   * How many members were active on so many of the window's days: labels `1`, `2`, …
+   *
+   * @generated from field: repeated parley.metrics.v1.LabelCount active_day_distribution = 10;
+   */
+  activeDayDistribution: LabelCount[];
+};
+
+/**
+ * Describes the message parley.metrics.v1.AudienceKpis.
+ * Use `create(AudienceKpisSchema)` to create a new message.
+ */
+export const AudienceKpisSchema: GenMessage<AudienceKpis> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_kpi, 14);
 
 /**
  * The guide's engagement dashboard, and its siblings.
@@ -671,7 +1032,7 @@ export type EngagementKpis = Message<"parley.metrics.v1.EngagementKpis"> & {
  * Use `create(EngagementKpisSchema)` to create a new message.
  */
 export const EngagementKpisSchema: GenMessage<EngagementKpis> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 12);
+  messageDesc(file_parley_metrics_v1_kpi, 15);
 
 /**
  * The guide's real-time metrics, over the last hour.
@@ -713,35 +1074,7 @@ export type RealTimeMetrics = Message<"parley.metrics.v1.RealTimeMetrics"> & {
  * Use `create(RealTimeMetricsSchema)` to create a new message.
  */
 export const RealTimeMetricsSchema: GenMessage<RealTimeMetrics> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 13);
-
-/**
- * Revenue in one currency.
- *
- * @generated from message parley.metrics.v1.CurrencyAmount
- */
-export type CurrencyAmount = Message<"parley.metrics.v1.CurrencyAmount"> & {
-  /**
-   * The amount.
-   *
-   * @generated from field: parley.type.v1.Money amount = 1;
-   */
-  amount?: Money | undefined;
-
-  /**
-   * How many events it sums up.
-   *
-   * @generated from field: int64 event_count = 2;
-   */
-  eventCount: bigint;
-};
-
-/**
- * Describes the message parley.metrics.v1.CurrencyAmount.
- * Use `create(CurrencyAmountSchema)` to create a new message.
- */
-export const CurrencyAmountSchema: GenMessage<CurrencyAmount> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 14);
+  messageDesc(file_parley_metrics_v1_kpi, 16);
 
 /**
  * One figure's meaning.
@@ -764,7 +1097,8 @@ export type KpiDefinition = Message<"parley.metrics.v1.KpiDefinition"> & {
   name: string;
 
   /**
-   * The dashboard it is on: `customer_experience`, `operational`, `engagement`, `real_time`, `health`, `conversations`.
+   * The dashboard it is on: `customer_experience`, `operational`, `engagement`, `real_time`, `health`, `conversations`,
+   * `revenue`, `audience`, `dialects`.
    *
    * @generated from field: string group = 3;
    */
@@ -811,7 +1145,7 @@ export type KpiDefinition = Message<"parley.metrics.v1.KpiDefinition"> & {
  * Use `create(KpiDefinitionSchema)` to create a new message.
  */
 export const KpiDefinitionSchema: GenMessage<KpiDefinition> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_kpi, 15);
+  messageDesc(file_parley_metrics_v1_kpi, 17);
 
 /**
  * What a figure is measured in.
@@ -867,6 +1201,13 @@ export const KpiUnit = {
    * @generated from enum value: KPI_UNIT_MONEY = 6;
    */
   MONEY: 6,
+
+  /**
+   * A score of -100 to 100.
+   *
+   * @generated from enum value: KPI_UNIT_SCORE = 7;
+   */
+  SCORE: 7,
 } as const;
 
 /**

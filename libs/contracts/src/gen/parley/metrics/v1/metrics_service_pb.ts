@@ -7,7 +7,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { ConversationKpis, CustomerExperienceKpis, EngagementKpis, KpiContext, KpiDefinition, KpiScope, KpiValue, KpiWindow, OperationalKpis, RealTimeMetrics } from "./kpi_pb.ts";
+import type { AudienceKpis, ConversationKpis, CustomerExperienceKpis, EngagementKpis, KpiContext, KpiDefinition, KpiScope, KpiValue, KpiWindow, OperationalKpis, RealTimeMetrics, RevenueKpis } from "./kpi_pb.ts";
 import { file_parley_metrics_v1_kpi } from "./kpi_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/metrics/v1/metrics_service.proto.
  */
 export const file_parley_metrics_v1_metrics_service: GenFile = /*@__PURE__*/
-  fileDesc("CidwYXJsZXkvbWV0cmljcy92MS9tZXRyaWNzX3NlcnZpY2UucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxIpsBCiBHZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQijAEKIUdldEN1c3RvbWVyRXhwZXJpZW5jZUtwaXNSZXNwb25zZRI3CgRrcGlzGAEgASgLMikucGFybGV5Lm1ldHJpY3MudjEuQ3VzdG9tZXJFeHBlcmllbmNlS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKUAQoZR2V0T3BlcmF0aW9uYWxLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQifgoaR2V0T3BlcmF0aW9uYWxLcGlzUmVzcG9uc2USMAoEa3BpcxgBIAEoCzIiLnBhcmxleS5tZXRyaWNzLnYxLk9wZXJhdGlvbmFsS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKTAQoYR2V0RW5nYWdlbWVudEtwaXNSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Eh0KDG1pbl9wb3NpdGlvbhgDIAEoCUIHukgEcgIYZCJ8ChlHZXRFbmdhZ2VtZW50S3Bpc1Jlc3BvbnNlEi8KBGtwaXMYASABKAsyIS5wYXJsZXkubWV0cmljcy52MS5FbmdhZ2VtZW50S3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKVAQoaR2V0Q29udmVyc2F0aW9uS3Bpc1JlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSHQoMbWluX3Bvc2l0aW9uGAMgASgJQge6SARyAhhkIoABChtHZXRDb252ZXJzYXRpb25LcGlzUmVzcG9uc2USMQoEa3BpcxgBIAEoCzIjLnBhcmxleS5tZXRyaWNzLnYxLkNvbnZlcnNhdGlvbktwaXMSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQiiQEKDkdldEtwaXNSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Eh0KDG1pbl9wb3NpdGlvbhgDIAEoCUIHukgEcgIYZCL5AQoPR2V0S3Bpc1Jlc3BvbnNlEkYKE2N1c3RvbWVyX2V4cGVyaWVuY2UYASABKAsyKS5wYXJsZXkubWV0cmljcy52MS5DdXN0b21lckV4cGVyaWVuY2VLcGlzEjcKC29wZXJhdGlvbmFsGAIgASgLMiIucGFybGV5Lm1ldHJpY3MudjEuT3BlcmF0aW9uYWxLcGlzEjUKCmVuZ2FnZW1lbnQYAyABKAsyIS5wYXJsZXkubWV0cmljcy52MS5FbmdhZ2VtZW50S3BpcxIuCgdjb250ZXh0GAQgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCJmChlHZXRSZWFsVGltZU1ldHJpY3NSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSHQoMbWluX3Bvc2l0aW9uGAIgASgJQge6SARyAhhkIoEBChpHZXRSZWFsVGltZU1ldHJpY3NSZXNwb25zZRIzCgdtZXRyaWNzGAEgASgLMiIucGFybGV5Lm1ldHJpY3MudjEuUmVhbFRpbWVNZXRyaWNzEi4KB2NvbnRleHQYAiABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IkkKG1dhdGNoUmVhbFRpbWVNZXRyaWNzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlIoMBChxXYXRjaFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlEjMKB21ldHJpY3MYASABKAsyIi5wYXJsZXkubWV0cmljcy52MS5SZWFsVGltZU1ldHJpY3MSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQivQIKFExpc3RLcGlQb2ludHNSZXF1ZXN0EhcKA2twaRgBIAEoCUIKukgHcgUQARjIARIqCgVzY29wZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgDIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxI9CgtncmFudWxhcml0eRgEIAEoDjIeLnBhcmxleS5tZXRyaWNzLnYxLkdyYW51bGFyaXR5Qgi6SAWCAQIQARI5CglkaW1lbnNpb24YBSABKA4yHC5wYXJsZXkubWV0cmljcy52MS5EaW1lbnNpb25CCLpIBYIBAhABEhoKCXBhZ2Vfc2l6ZRgGIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAcgASgJQgi6SAVyAxjoByKNAQoVTGlzdEtwaVBvaW50c1Jlc3BvbnNlEisKBnBvaW50cxgBIAMoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVBvaW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIuCgdjb250ZXh0GAMgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKxAQoIS3BpUG9pbnQSMAoMd2luZG93X3N0YXJ0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp3aW5kb3dfZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9kaW1lbnNpb25fdmFsdWUYAyABKAkSKgoFdmFsdWUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSIbChlMaXN0S3BpRGVmaW5pdGlvbnNSZXF1ZXN0IlMKGkxpc3RLcGlEZWZpbml0aW9uc1Jlc3BvbnNlEjUKC2RlZmluaXRpb25zGAEgAygLMiAucGFybGV5Lm1ldHJpY3MudjEuS3BpRGVmaW5pdGlvbiLAAQoRRXhwbGFpbktwaVJlcXVlc3QSFwoDa3BpGAEgASgJQgq6SAdyBRABGMgBEioKBXNjb3BlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93EhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxjoByLFAQoSRXhwbGFpbktwaVJlc3BvbnNlEioKBXZhbHVlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSEQoJcm93X2NvdW50GAIgASgDEicKBHJvd3MYAyADKAsyGS5wYXJsZXkubWV0cmljcy52MS5LcGlSb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAQgASgJEi4KB2NvbnRleHQYBSABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IowBCgZLcGlSb3cSDAoEa2luZBgBIAEoCRIRCglldmVudF9rZXkYAiABKAwSLwoLb2NjdXJyZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmJvdF9pZBgEIAEoCRIQCghncm91cF9pZBgFIAEoCRIOCgZpbnRlbnQYBiABKAkiwgEKIExpc3RCb3RQZXJmb3JtYW5jZU1ldHJpY3NSZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESHAoLbWV0cmljX3R5cGUYAiABKAlCB7pIBHICGGQSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93EhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxjoByJ7CiFMaXN0Qm90UGVyZm9ybWFuY2VNZXRyaWNzUmVzcG9uc2USPQoHbWV0cmljcxgBIAMoCzIsLnBhcmxleS5tZXRyaWNzLnYxLkJvdFBlcmZvcm1hbmNlTWV0cmljUG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpQCChlCb3RQZXJmb3JtYW5jZU1ldHJpY1BvaW50Eg4KBmJvdF9pZBgBIAEoCRIXCg9tZXRyaWNfY2F0ZWdvcnkYAiABKAkSEwoLbWV0cmljX3R5cGUYAyABKAkSFAoMbWV0cmljX3ZhbHVlGAQgASgBEhoKEmFnZ3JlZ2F0aW9uX3BlcmlvZBgFIAEoCRITCgtzYW1wbGVfc2l6ZRgGIAEoAxIwCgx3aW5kb3dfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGV4dGVybmFsGAkgASgIIlsKFUNoZWNrQm90SGVhbHRoUmVxdWVzdBIaCgZib3RfaWQYASABKAlCCrpIB3IFEAEYyAESJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqYCChZDaGVja0JvdEhlYWx0aFJlc3BvbnNlEg4KBmJvdF9pZBgBIAEoCRIOCgZzdGF0dXMYAiABKAkSFAoMaGVhbHRoX3Njb3JlGAMgASgFEi8KCmVycm9yX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIzCg5hdmdfbGF0ZW5jeV9tcxgFIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEkAKD3JlY29tbWVuZGF0aW9ucxgGIAMoCzInLnBhcmxleS5tZXRyaWNzLnYxLkhlYWx0aFJlY29tbWVuZGF0aW9uEi4KB2NvbnRleHQYByABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IkYKFEhlYWx0aFJlY29tbWVuZGF0aW9uEgwKBHJ1bGUYASABKAkSEAoIZXZpZGVuY2UYAiABKAkSDgoGYWN0aW9uGAMgASgJKoIBCgtHcmFudWxhcml0eRIbChdHUkFOVUxBUklUWV9VTlNQRUNJRklFRBAAEhQKEEdSQU5VTEFSSVRZX0hPVVIQARITCg9HUkFOVUxBUklUWV9EQVkQAhIUChBHUkFOVUxBUklUWV9XRUVLEAMSFQoRR1JBTlVMQVJJVFlfTU9OVEgQBCpOCglEaW1lbnNpb24SGQoVRElNRU5TSU9OX1VOU1BFQ0lGSUVEEAASEQoNRElNRU5TSU9OX0JPVBABEhMKD0RJTUVOU0lPTl9HUk9VUBACMpALCg5NZXRyaWNzU2VydmljZRKLAQoZR2V0Q3VzdG9tZXJFeHBlcmllbmNlS3BpcxIzLnBhcmxleS5tZXRyaWNzLnYxLkdldEN1c3RvbWVyRXhwZXJpZW5jZUtwaXNSZXF1ZXN0GjQucGFybGV5Lm1ldHJpY3MudjEuR2V0Q3VzdG9tZXJFeHBlcmllbmNlS3Bpc1Jlc3BvbnNlIgOQAgESdgoSR2V0T3BlcmF0aW9uYWxLcGlzEiwucGFybGV5Lm1ldHJpY3MudjEuR2V0T3BlcmF0aW9uYWxLcGlzUmVxdWVzdBotLnBhcmxleS5tZXRyaWNzLnYxLkdldE9wZXJhdGlvbmFsS3Bpc1Jlc3BvbnNlIgOQAgEScwoRR2V0RW5nYWdlbWVudEtwaXMSKy5wYXJsZXkubWV0cmljcy52MS5HZXRFbmdhZ2VtZW50S3Bpc1JlcXVlc3QaLC5wYXJsZXkubWV0cmljcy52MS5HZXRFbmdhZ2VtZW50S3Bpc1Jlc3BvbnNlIgOQAgESeQoTR2V0Q29udmVyc2F0aW9uS3BpcxItLnBhcmxleS5tZXRyaWNzLnYxLkdldENvbnZlcnNhdGlvbktwaXNSZXF1ZXN0Gi4ucGFybGV5Lm1ldHJpY3MudjEuR2V0Q29udmVyc2F0aW9uS3Bpc1Jlc3BvbnNlIgOQAgESVQoHR2V0S3BpcxIhLnBhcmxleS5tZXRyaWNzLnYxLkdldEtwaXNSZXF1ZXN0GiIucGFybGV5Lm1ldHJpY3MudjEuR2V0S3Bpc1Jlc3BvbnNlIgOQAgESdgoSR2V0UmVhbFRpbWVNZXRyaWNzEiwucGFybGV5Lm1ldHJpY3MudjEuR2V0UmVhbFRpbWVNZXRyaWNzUmVxdWVzdBotLnBhcmxleS5tZXRyaWNzLnYxLkdldFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlIgOQAgESfgoUV2F0Y2hSZWFsVGltZU1ldHJpY3MSLi5wYXJsZXkubWV0cmljcy52MS5XYXRjaFJlYWxUaW1lTWV0cmljc1JlcXVlc3QaLy5wYXJsZXkubWV0cmljcy52MS5XYXRjaFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlIgOQAgEwARJnCg1MaXN0S3BpUG9pbnRzEicucGFybGV5Lm1ldHJpY3MudjEuTGlzdEtwaVBvaW50c1JlcXVlc3QaKC5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpUG9pbnRzUmVzcG9uc2UiA5ACARJ2ChJMaXN0S3BpRGVmaW5pdGlvbnMSLC5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpRGVmaW5pdGlvbnNSZXF1ZXN0Gi0ucGFybGV5Lm1ldHJpY3MudjEuTGlzdEtwaURlZmluaXRpb25zUmVzcG9uc2UiA5ACARJeCgpFeHBsYWluS3BpEiQucGFybGV5Lm1ldHJpY3MudjEuRXhwbGFpbktwaVJlcXVlc3QaJS5wYXJsZXkubWV0cmljcy52MS5FeHBsYWluS3BpUmVzcG9uc2UiA5ACARKLAQoZTGlzdEJvdFBlcmZvcm1hbmNlTWV0cmljcxIzLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RCb3RQZXJmb3JtYW5jZU1ldHJpY3NSZXF1ZXN0GjQucGFybGV5Lm1ldHJpY3MudjEuTGlzdEJvdFBlcmZvcm1hbmNlTWV0cmljc1Jlc3BvbnNlIgOQAgESagoOQ2hlY2tCb3RIZWFsdGgSKC5wYXJsZXkubWV0cmljcy52MS5DaGVja0JvdEhlYWx0aFJlcXVlc3QaKS5wYXJsZXkubWV0cmljcy52MS5DaGVja0JvdEhlYWx0aFJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_metrics_v1_kpi]);
+  fileDesc("CidwYXJsZXkvbWV0cmljcy92MS9tZXRyaWNzX3NlcnZpY2UucHJvdG8SEXBhcmxleS5tZXRyaWNzLnYxIpsBCiBHZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQijAEKIUdldEN1c3RvbWVyRXhwZXJpZW5jZUtwaXNSZXNwb25zZRI3CgRrcGlzGAEgASgLMikucGFybGV5Lm1ldHJpY3MudjEuQ3VzdG9tZXJFeHBlcmllbmNlS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKUAQoZR2V0T3BlcmF0aW9uYWxLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQifgoaR2V0T3BlcmF0aW9uYWxLcGlzUmVzcG9uc2USMAoEa3BpcxgBIAEoCzIiLnBhcmxleS5tZXRyaWNzLnYxLk9wZXJhdGlvbmFsS3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKTAQoYR2V0RW5nYWdlbWVudEtwaXNSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Eh0KDG1pbl9wb3NpdGlvbhgDIAEoCUIHukgEcgIYZCJ8ChlHZXRFbmdhZ2VtZW50S3Bpc1Jlc3BvbnNlEi8KBGtwaXMYASABKAsyIS5wYXJsZXkubWV0cmljcy52MS5FbmdhZ2VtZW50S3BpcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKVAQoaR2V0Q29udmVyc2F0aW9uS3Bpc1JlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSHQoMbWluX3Bvc2l0aW9uGAMgASgJQge6SARyAhhkIoABChtHZXRDb252ZXJzYXRpb25LcGlzUmVzcG9uc2USMQoEa3BpcxgBIAEoCzIjLnBhcmxleS5tZXRyaWNzLnYxLkNvbnZlcnNhdGlvbktwaXMSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQikAEKFUdldFJldmVudWVLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIdCgxtaW5fcG9zaXRpb24YAyABKAlCB7pIBHICGGQidgoWR2V0UmV2ZW51ZUtwaXNSZXNwb25zZRIsCgRrcGlzGAEgASgLMh4ucGFybGV5Lm1ldHJpY3MudjEuUmV2ZW51ZUtwaXMSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQikQEKFkdldEF1ZGllbmNlS3Bpc1JlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSHQoMbWluX3Bvc2l0aW9uGAMgASgJQge6SARyAhhkIngKF0dldEF1ZGllbmNlS3Bpc1Jlc3BvbnNlEi0KBGtwaXMYASABKAsyHy5wYXJsZXkubWV0cmljcy52MS5BdWRpZW5jZUtwaXMSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQiiQEKDkdldEtwaXNSZXF1ZXN0EioKBXNjb3BlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAIgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Eh0KDG1pbl9wb3NpdGlvbhgDIAEoCUIHukgEcgIYZCKZAwoPR2V0S3Bpc1Jlc3BvbnNlEkYKE2N1c3RvbWVyX2V4cGVyaWVuY2UYASABKAsyKS5wYXJsZXkubWV0cmljcy52MS5DdXN0b21lckV4cGVyaWVuY2VLcGlzEjcKC29wZXJhdGlvbmFsGAIgASgLMiIucGFybGV5Lm1ldHJpY3MudjEuT3BlcmF0aW9uYWxLcGlzEjUKCmVuZ2FnZW1lbnQYAyABKAsyIS5wYXJsZXkubWV0cmljcy52MS5FbmdhZ2VtZW50S3BpcxIuCgdjb250ZXh0GAQgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dBI6Cg1jb252ZXJzYXRpb25zGAUgASgLMiMucGFybGV5Lm1ldHJpY3MudjEuQ29udmVyc2F0aW9uS3BpcxIvCgdyZXZlbnVlGAYgASgLMh4ucGFybGV5Lm1ldHJpY3MudjEuUmV2ZW51ZUtwaXMSMQoIYXVkaWVuY2UYByABKAsyHy5wYXJsZXkubWV0cmljcy52MS5BdWRpZW5jZUtwaXMiZgoZR2V0UmVhbFRpbWVNZXRyaWNzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEh0KDG1pbl9wb3NpdGlvbhgCIAEoCUIHukgEcgIYZCKBAQoaR2V0UmVhbFRpbWVNZXRyaWNzUmVzcG9uc2USMwoHbWV0cmljcxgBIAEoCzIiLnBhcmxleS5tZXRyaWNzLnYxLlJlYWxUaW1lTWV0cmljcxIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCJpChtXYXRjaFJlYWxUaW1lTWV0cmljc1JlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIeCgxyZXN1bWVfdG9rZW4YAiABKAlCCLpIBXIDGOgHIqsBChxXYXRjaFJlYWxUaW1lTWV0cmljc1Jlc3BvbnNlEhAKCHNuYXBzaG90GAEgASgIEjMKB21ldHJpY3MYAiABKAsyIi5wYXJsZXkubWV0cmljcy52MS5SZWFsVGltZU1ldHJpY3MSLgoHY29udGV4dBgDIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQSFAoMcmVzdW1lX3Rva2VuGAQgASgJIr0CChRMaXN0S3BpUG9pbnRzUmVxdWVzdBIXCgNrcGkYASABKAlCCrpIB3IFEAEYyAESKgoFc2NvcGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSPQoLZ3JhbnVsYXJpdHkYBCABKA4yHi5wYXJsZXkubWV0cmljcy52MS5HcmFudWxhcml0eUIIukgFggECEAESOQoJZGltZW5zaW9uGAUgASgOMhwucGFybGV5Lm1ldHJpY3MudjEuRGltZW5zaW9uQgi6SAWCAQIQARIaCglwYWdlX3NpemUYBiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgHIAEoCUIIukgFcgMY6AcijQEKFUxpc3RLcGlQb2ludHNSZXNwb25zZRIrCgZwb2ludHMYASADKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlQb2ludBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSLgoHY29udGV4dBgDIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQisQEKCEtwaVBvaW50EjAKDHdpbmRvd19zdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPZGltZW5zaW9uX3ZhbHVlGAMgASgJEioKBXZhbHVlGAQgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUiGwoZTGlzdEtwaURlZmluaXRpb25zUmVxdWVzdCJTChpMaXN0S3BpRGVmaW5pdGlvbnNSZXNwb25zZRI1CgtkZWZpbml0aW9ucxgBIAMoCzIgLnBhcmxleS5tZXRyaWNzLnYxLktwaURlZmluaXRpb24iwAEKEUV4cGxhaW5LcGlSZXF1ZXN0EhcKA2twaRgBIAEoCUIKukgHcgUQARjIARIqCgVzY29wZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgDIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIaCglwYWdlX3NpemUYBCABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMY6Aci1wEKEkV4cGxhaW5LcGlSZXNwb25zZRIqCgV2YWx1ZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEhEKCXJvd19jb3VudBgCIAEoAxInCgRyb3dzGAMgAygLMhkucGFybGV5Lm1ldHJpY3MudjEuS3BpUm93EhcKD25leHRfcGFnZV90b2tlbhgEIAEoCRIuCgdjb250ZXh0GAUgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dBIQCghyb3dfa2luZBgGIAEoCSLHAQoGS3BpUm93EgwKBGtpbmQYASABKAkSEQoJZXZlbnRfa2V5GAIgASgMEi8KC29jY3VycmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZib3RfaWQYBCABKAkSEAoIZ3JvdXBfaWQYBSABKAkSDgoGaW50ZW50GAYgASgJEg4KBmFtb3VudBgHIAEoARIQCghrbm93bl9vbhgIIAEoCRIXCg9jb252ZXJzYXRpb25faWQYCSABKAkiwgEKIExpc3RCb3RQZXJmb3JtYW5jZU1ldHJpY3NSZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESHAoLbWV0cmljX3R5cGUYAiABKAlCB7pIBHICGGQSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93EhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAUgASgJQgi6SAVyAxjoByJ7CiFMaXN0Qm90UGVyZm9ybWFuY2VNZXRyaWNzUmVzcG9uc2USPQoHbWV0cmljcxgBIAMoCzIsLnBhcmxleS5tZXRyaWNzLnYxLkJvdFBlcmZvcm1hbmNlTWV0cmljUG9pbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIsACChlCb3RQZXJmb3JtYW5jZU1ldHJpY1BvaW50Eg4KBmJvdF9pZBgBIAEoCRIXCg9tZXRyaWNfY2F0ZWdvcnkYAiABKAkSEwoLbWV0cmljX3R5cGUYAyABKAkSFAoMbWV0cmljX3ZhbHVlGAQgASgBEhoKEmFnZ3JlZ2F0aW9uX3BlcmlvZBgFIAEoCRITCgtzYW1wbGVfc2l6ZRgGIAEoAxIwCgx3aW5kb3dfc3RhcnQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCndpbmRvd19lbmQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGV4dGVybmFsGAkgASgIEioKBXZhbHVlGAogASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUiWwoVQ2hlY2tCb3RIZWFsdGhSZXF1ZXN0EhoKBmJvdF9pZBgBIAEoCUIKukgHcgUQARjIARImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAixgMKFkNoZWNrQm90SGVhbHRoUmVzcG9uc2USDgoGYm90X2lkGAEgASgJEg4KBnN0YXR1cxgCIAEoCRIUCgxoZWFsdGhfc2NvcmUYAyABKAUSLwoKZXJyb3JfcmF0ZRgEIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEjMKDmF2Z19sYXRlbmN5X21zGAUgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSQAoPcmVjb21tZW5kYXRpb25zGAYgAygLMicucGFybGV5Lm1ldHJpY3MudjEuSGVhbHRoUmVjb21tZW5kYXRpb24SLgoHY29udGV4dBgHIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQSNAoPaGVhbHRoX3Njb3JlX3YyGAggASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSNgoKY29tcG9uZW50cxgJIAMoCzIiLnBhcmxleS5tZXRyaWNzLnYxLkhlYWx0aENvbXBvbmVudBIwCgpvYmplY3RpdmVzGAogAygLMhwucGFybGV5Lm1ldHJpY3MudjEuU2xvU3RhdHVzIn8KD0hlYWx0aENvbXBvbmVudBIMCgRuYW1lGAEgASgJEioKBXZhbHVlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSDgoGd2VpZ2h0GAMgASgBEgwKBGNvc3QYBCABKAESFAoMaW5zdWZmaWNpZW50GAUgASgIImkKCVNsb1N0YXR1cxIMCgRuYW1lGAEgASgJEg4KBnRhcmdldBgCIAEoARIvCgpidXJuX3JhdGVzGAMgAygLMhsucGFybGV5Lm1ldHJpY3MudjEuQnVyblJhdGUSDQoFc3RhdGUYBCABKAkiwgEKCEJ1cm5SYXRlEhAKCHNldmVyaXR5GAEgASgJEhsKE2xvbmdfd2luZG93X3NlY29uZHMYAiABKAMSHAoUc2hvcnRfd2luZG93X3NlY29uZHMYAyABKAMSEQoJdGhyZXNob2xkGAQgASgBEhYKDmxvbmdfYnVybl9yYXRlGAUgASgBEhcKD3Nob3J0X2J1cm5fcmF0ZRgGIAEoARITCgtzYW1wbGVfc2l6ZRgHIAEoAxIQCghhbGVydGluZxgIIAEoCCJGChRIZWFsdGhSZWNvbW1lbmRhdGlvbhIMCgRydWxlGAEgASgJEhAKCGV2aWRlbmNlGAIgASgJEg4KBmFjdGlvbhgDIAEoCSqCAQoLR3JhbnVsYXJpdHkSGwoXR1JBTlVMQVJJVFlfVU5TUEVDSUZJRUQQABIUChBHUkFOVUxBUklUWV9IT1VSEAESEwoPR1JBTlVMQVJJVFlfREFZEAISFAoQR1JBTlVMQVJJVFlfV0VFSxADEhUKEUdSQU5VTEFSSVRZX01PTlRIEAQqqwEKCURpbWVuc2lvbhIZChVESU1FTlNJT05fVU5TUEVDSUZJRUQQABIRCg1ESU1FTlNJT05fQk9UEAESEwoPRElNRU5TSU9OX0dST1VQEAISFAoQRElNRU5TSU9OX0lOVEVOVBADEhcKE0RJTUVOU0lPTl9TRU5USU1FTlQQBBIVChFESU1FTlNJT05fU0VHTUVOVBAFEhUKEURJTUVOU0lPTl9DSEFOTkVMEAYy6wwKDk1ldHJpY3NTZXJ2aWNlEosBChlHZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzEjMucGFybGV5Lm1ldHJpY3MudjEuR2V0Q3VzdG9tZXJFeHBlcmllbmNlS3Bpc1JlcXVlc3QaNC5wYXJsZXkubWV0cmljcy52MS5HZXRDdXN0b21lckV4cGVyaWVuY2VLcGlzUmVzcG9uc2UiA5ACARJ2ChJHZXRPcGVyYXRpb25hbEtwaXMSLC5wYXJsZXkubWV0cmljcy52MS5HZXRPcGVyYXRpb25hbEtwaXNSZXF1ZXN0Gi0ucGFybGV5Lm1ldHJpY3MudjEuR2V0T3BlcmF0aW9uYWxLcGlzUmVzcG9uc2UiA5ACARJzChFHZXRFbmdhZ2VtZW50S3BpcxIrLnBhcmxleS5tZXRyaWNzLnYxLkdldEVuZ2FnZW1lbnRLcGlzUmVxdWVzdBosLnBhcmxleS5tZXRyaWNzLnYxLkdldEVuZ2FnZW1lbnRLcGlzUmVzcG9uc2UiA5ACARJ5ChNHZXRDb252ZXJzYXRpb25LcGlzEi0ucGFybGV5Lm1ldHJpY3MudjEuR2V0Q29udmVyc2F0aW9uS3Bpc1JlcXVlc3QaLi5wYXJsZXkubWV0cmljcy52MS5HZXRDb252ZXJzYXRpb25LcGlzUmVzcG9uc2UiA5ACARJqCg5HZXRSZXZlbnVlS3BpcxIoLnBhcmxleS5tZXRyaWNzLnYxLkdldFJldmVudWVLcGlzUmVxdWVzdBopLnBhcmxleS5tZXRyaWNzLnYxLkdldFJldmVudWVLcGlzUmVzcG9uc2UiA5ACARJtCg9HZXRBdWRpZW5jZUtwaXMSKS5wYXJsZXkubWV0cmljcy52MS5HZXRBdWRpZW5jZUtwaXNSZXF1ZXN0GioucGFybGV5Lm1ldHJpY3MudjEuR2V0QXVkaWVuY2VLcGlzUmVzcG9uc2UiA5ACARJVCgdHZXRLcGlzEiEucGFybGV5Lm1ldHJpY3MudjEuR2V0S3Bpc1JlcXVlc3QaIi5wYXJsZXkubWV0cmljcy52MS5HZXRLcGlzUmVzcG9uc2UiA5ACARJ2ChJHZXRSZWFsVGltZU1ldHJpY3MSLC5wYXJsZXkubWV0cmljcy52MS5HZXRSZWFsVGltZU1ldHJpY3NSZXF1ZXN0Gi0ucGFybGV5Lm1ldHJpY3MudjEuR2V0UmVhbFRpbWVNZXRyaWNzUmVzcG9uc2UiA5ACARJ+ChRXYXRjaFJlYWxUaW1lTWV0cmljcxIuLnBhcmxleS5tZXRyaWNzLnYxLldhdGNoUmVhbFRpbWVNZXRyaWNzUmVxdWVzdBovLnBhcmxleS5tZXRyaWNzLnYxLldhdGNoUmVhbFRpbWVNZXRyaWNzUmVzcG9uc2UiA5ACATABEmcKDUxpc3RLcGlQb2ludHMSJy5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpUG9pbnRzUmVxdWVzdBooLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RLcGlQb2ludHNSZXNwb25zZSIDkAIBEnYKEkxpc3RLcGlEZWZpbml0aW9ucxIsLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RLcGlEZWZpbml0aW9uc1JlcXVlc3QaLS5wYXJsZXkubWV0cmljcy52MS5MaXN0S3BpRGVmaW5pdGlvbnNSZXNwb25zZSIDkAIBEl4KCkV4cGxhaW5LcGkSJC5wYXJsZXkubWV0cmljcy52MS5FeHBsYWluS3BpUmVxdWVzdBolLnBhcmxleS5tZXRyaWNzLnYxLkV4cGxhaW5LcGlSZXNwb25zZSIDkAIBEosBChlMaXN0Qm90UGVyZm9ybWFuY2VNZXRyaWNzEjMucGFybGV5Lm1ldHJpY3MudjEuTGlzdEJvdFBlcmZvcm1hbmNlTWV0cmljc1JlcXVlc3QaNC5wYXJsZXkubWV0cmljcy52MS5MaXN0Qm90UGVyZm9ybWFuY2VNZXRyaWNzUmVzcG9uc2UiA5ACARJqCg5DaGVja0JvdEhlYWx0aBIoLnBhcmxleS5tZXRyaWNzLnYxLkNoZWNrQm90SGVhbHRoUmVxdWVzdBopLnBhcmxleS5tZXRyaWNzLnYxLkNoZWNrQm90SGVhbHRoUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_metrics_v1_kpi]);
 
 /**
  * Asks for the customer experience dashboard.
@@ -270,7 +270,133 @@ export const GetConversationKpisResponseSchema: GenMessage<GetConversationKpisRe
   messageDesc(file_parley_metrics_v1_metrics_service, 7);
 
 /**
- * Asks for the three dashboards.
+ * Asks for what is earned.
+ *
+ * @generated from message parley.metrics.v1.GetRevenueKpisRequest
+ */
+export type GetRevenueKpisRequest = Message<"parley.metrics.v1.GetRevenueKpisRequest"> & {
+  /**
+   * Of which bot or group.
+   *
+   * @generated from field: parley.metrics.v1.KpiScope scope = 1;
+   */
+  scope?: KpiScope | undefined;
+
+  /**
+   * For which time.
+   *
+   * @generated from field: parley.metrics.v1.KpiWindow window = 2;
+   */
+  window?: KpiWindow | undefined;
+
+  /**
+   * A position to wait for, as a recording call gives it. Empty: what is known now.
+   *
+   * @generated from field: string min_position = 3;
+   */
+  minPosition: string;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetRevenueKpisRequest.
+ * Use `create(GetRevenueKpisRequestSchema)` to create a new message.
+ */
+export const GetRevenueKpisRequestSchema: GenMessage<GetRevenueKpisRequest> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 8);
+
+/**
+ * Gives what is earned.
+ *
+ * @generated from message parley.metrics.v1.GetRevenueKpisResponse
+ */
+export type GetRevenueKpisResponse = Message<"parley.metrics.v1.GetRevenueKpisResponse"> & {
+  /**
+   * The figures.
+   *
+   * @generated from field: parley.metrics.v1.RevenueKpis kpis = 1;
+   */
+  kpis?: RevenueKpis | undefined;
+
+  /**
+   * For what, and how complete.
+   *
+   * @generated from field: parley.metrics.v1.KpiContext context = 2;
+   */
+  context?: KpiContext | undefined;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetRevenueKpisResponse.
+ * Use `create(GetRevenueKpisResponseSchema)` to create a new message.
+ */
+export const GetRevenueKpisResponseSchema: GenMessage<GetRevenueKpisResponse> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 9);
+
+/**
+ * Asks for who is there.
+ *
+ * @generated from message parley.metrics.v1.GetAudienceKpisRequest
+ */
+export type GetAudienceKpisRequest = Message<"parley.metrics.v1.GetAudienceKpisRequest"> & {
+  /**
+   * Of which bot or group.
+   *
+   * @generated from field: parley.metrics.v1.KpiScope scope = 1;
+   */
+  scope?: KpiScope | undefined;
+
+  /**
+   * For which time.
+   *
+   * @generated from field: parley.metrics.v1.KpiWindow window = 2;
+   */
+  window?: KpiWindow | undefined;
+
+  /**
+   * A position to wait for, as a recording call gives it. Empty: what is known now.
+   *
+   * @generated from field: string min_position = 3;
+   */
+  minPosition: string;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetAudienceKpisRequest.
+ * Use `create(GetAudienceKpisRequestSchema)` to create a new message.
+ */
+export const GetAudienceKpisRequestSchema: GenMessage<GetAudienceKpisRequest> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 10);
+
+/**
+ * Gives who is there.
+ *
+ * @generated from message parley.metrics.v1.GetAudienceKpisResponse
+ */
+export type GetAudienceKpisResponse = Message<"parley.metrics.v1.GetAudienceKpisResponse"> & {
+  /**
+   * The figures.
+   *
+   * @generated from field: parley.metrics.v1.AudienceKpis kpis = 1;
+   */
+  kpis?: AudienceKpis | undefined;
+
+  /**
+   * For what, and how complete.
+   *
+   * @generated from field: parley.metrics.v1.KpiContext context = 2;
+   */
+  context?: KpiContext | undefined;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetAudienceKpisResponse.
+ * Use `create(GetAudienceKpisResponseSchema)` to create a new message.
+ */
+export const GetAudienceKpisResponseSchema: GenMessage<GetAudienceKpisResponse> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 11);
+
+/**
+ * Asks for all dashboards.
  *
  * @generated from message parley.metrics.v1.GetKpisRequest
  */
@@ -302,10 +428,10 @@ export type GetKpisRequest = Message<"parley.metrics.v1.GetKpisRequest"> & {
  * Use `create(GetKpisRequestSchema)` to create a new message.
  */
 export const GetKpisRequestSchema: GenMessage<GetKpisRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 8);
+  messageDesc(file_parley_metrics_v1_metrics_service, 12);
 
 /**
- * Gives the three dashboards.
+ * Gives all dashboards.
  *
  * @generated from message parley.metrics.v1.GetKpisResponse
  */
@@ -337,6 +463,27 @@ export type GetKpisResponse = Message<"parley.metrics.v1.GetKpisResponse"> & {
    * @generated from field: parley.metrics.v1.KpiContext context = 4;
    */
   context?: KpiContext | undefined;
+
+  /**
+   * Whole conversations. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.ConversationKpis conversations = 5;
+   */
+  conversations?: ConversationKpis | undefined;
+
+  /**
+   * What is earned. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.RevenueKpis revenue = 6;
+   */
+  revenue?: RevenueKpis | undefined;
+
+  /**
+   * Who is there. Not served yet: absent.
+   *
+   * @generated from field: parley.metrics.v1.AudienceKpis audience = 7;
+   */
+  audience?: AudienceKpis | undefined;
 };
 
 /**
@@ -344,7 +491,7 @@ export type GetKpisResponse = Message<"parley.metrics.v1.GetKpisResponse"> & {
  * Use `create(GetKpisResponseSchema)` to create a new message.
  */
 export const GetKpisResponseSchema: GenMessage<GetKpisResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 9);
+  messageDesc(file_parley_metrics_v1_metrics_service, 13);
 
 /**
  * Asks for the real-time metrics.
@@ -372,7 +519,7 @@ export type GetRealTimeMetricsRequest = Message<"parley.metrics.v1.GetRealTimeMe
  * Use `create(GetRealTimeMetricsRequestSchema)` to create a new message.
  */
 export const GetRealTimeMetricsRequestSchema: GenMessage<GetRealTimeMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 10);
+  messageDesc(file_parley_metrics_v1_metrics_service, 14);
 
 /**
  * Gives the real-time metrics.
@@ -400,7 +547,7 @@ export type GetRealTimeMetricsResponse = Message<"parley.metrics.v1.GetRealTimeM
  * Use `create(GetRealTimeMetricsResponseSchema)` to create a new message.
  */
 export const GetRealTimeMetricsResponseSchema: GenMessage<GetRealTimeMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 11);
+  messageDesc(file_parley_metrics_v1_metrics_service, 15);
 
 /**
  * Asks for the real-time metrics as they change.
@@ -414,6 +561,13 @@ export type WatchRealTimeMetricsRequest = Message<"parley.metrics.v1.WatchRealTi
    * @generated from field: parley.metrics.v1.KpiScope scope = 1;
    */
   scope?: KpiScope | undefined;
+
+  /**
+   * The last message's `resume_token`. Empty, or of too long ago: a snapshot comes first.
+   *
+   * @generated from field: string resume_token = 2;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -421,27 +575,41 @@ export type WatchRealTimeMetricsRequest = Message<"parley.metrics.v1.WatchRealTi
  * Use `create(WatchRealTimeMetricsRequestSchema)` to create a new message.
  */
 export const WatchRealTimeMetricsRequestSchema: GenMessage<WatchRealTimeMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 12);
+  messageDesc(file_parley_metrics_v1_metrics_service, 16);
 
 /**
- * Gives the real-time metrics as of now.
+ * Gives what changed of the real-time metrics.
  *
  * @generated from message parley.metrics.v1.WatchRealTimeMetricsResponse
  */
 export type WatchRealTimeMetricsResponse = Message<"parley.metrics.v1.WatchRealTimeMetricsResponse"> & {
   /**
-   * The figures.
+   * Whether `metrics` is everything; else it holds only the figures that changed.
    *
-   * @generated from field: parley.metrics.v1.RealTimeMetrics metrics = 1;
+   * @generated from field: bool snapshot = 1;
+   */
+  snapshot: boolean;
+
+  /**
+   * The figures that changed; absent when none did.
+   *
+   * @generated from field: parley.metrics.v1.RealTimeMetrics metrics = 2;
    */
   metrics?: RealTimeMetrics | undefined;
 
   /**
    * For what, and how complete.
    *
-   * @generated from field: parley.metrics.v1.KpiContext context = 2;
+   * @generated from field: parley.metrics.v1.KpiContext context = 3;
    */
   context?: KpiContext | undefined;
+
+  /**
+   * Where a new stream goes on.
+   *
+   * @generated from field: string resume_token = 4;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -449,7 +617,7 @@ export type WatchRealTimeMetricsResponse = Message<"parley.metrics.v1.WatchRealT
  * Use `create(WatchRealTimeMetricsResponseSchema)` to create a new message.
  */
 export const WatchRealTimeMetricsResponseSchema: GenMessage<WatchRealTimeMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 13);
+  messageDesc(file_parley_metrics_v1_metrics_service, 17);
 
 /**
  * Asks for one KPI over time.
@@ -486,7 +654,7 @@ export type ListKpiPointsRequest = Message<"parley.metrics.v1.ListKpiPointsReque
   granularity: Granularity;
 
   /**
-   * By what to break it down.
+   * By what to break it down. A value that is not known is `unknown`.
    *
    * @generated from field: parley.metrics.v1.Dimension dimension = 5;
    */
@@ -512,7 +680,7 @@ export type ListKpiPointsRequest = Message<"parley.metrics.v1.ListKpiPointsReque
  * Use `create(ListKpiPointsRequestSchema)` to create a new message.
  */
 export const ListKpiPointsRequestSchema: GenMessage<ListKpiPointsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 14);
+  messageDesc(file_parley_metrics_v1_metrics_service, 18);
 
 /**
  * Gives a page of points.
@@ -547,7 +715,7 @@ export type ListKpiPointsResponse = Message<"parley.metrics.v1.ListKpiPointsResp
  * Use `create(ListKpiPointsResponseSchema)` to create a new message.
  */
 export const ListKpiPointsResponseSchema: GenMessage<ListKpiPointsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 15);
+  messageDesc(file_parley_metrics_v1_metrics_service, 19);
 
 /**
  * One KPI's value over one point of time.
@@ -589,7 +757,7 @@ export type KpiPoint = Message<"parley.metrics.v1.KpiPoint"> & {
  * Use `create(KpiPointSchema)` to create a new message.
  */
 export const KpiPointSchema: GenMessage<KpiPoint> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 16);
+  messageDesc(file_parley_metrics_v1_metrics_service, 20);
 
 /**
  * Asks what the figures mean.
@@ -604,7 +772,7 @@ export type ListKpiDefinitionsRequest = Message<"parley.metrics.v1.ListKpiDefini
  * Use `create(ListKpiDefinitionsRequestSchema)` to create a new message.
  */
 export const ListKpiDefinitionsRequestSchema: GenMessage<ListKpiDefinitionsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 17);
+  messageDesc(file_parley_metrics_v1_metrics_service, 21);
 
 /**
  * Says what the figures mean.
@@ -625,7 +793,7 @@ export type ListKpiDefinitionsResponse = Message<"parley.metrics.v1.ListKpiDefin
  * Use `create(ListKpiDefinitionsResponseSchema)` to create a new message.
  */
 export const ListKpiDefinitionsResponseSchema: GenMessage<ListKpiDefinitionsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 18);
+  messageDesc(file_parley_metrics_v1_metrics_service, 22);
 
 /**
  * Asks for what is behind a figure.
@@ -674,7 +842,7 @@ export type ExplainKpiRequest = Message<"parley.metrics.v1.ExplainKpiRequest"> &
  * Use `create(ExplainKpiRequestSchema)` to create a new message.
  */
 export const ExplainKpiRequestSchema: GenMessage<ExplainKpiRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 19);
+  messageDesc(file_parley_metrics_v1_metrics_service, 23);
 
 /**
  * Gives what is behind a figure.
@@ -716,6 +884,13 @@ export type ExplainKpiResponse = Message<"parley.metrics.v1.ExplainKpiResponse">
    * @generated from field: parley.metrics.v1.KpiContext context = 5;
    */
   context?: KpiContext | undefined;
+
+  /**
+   * What the rows are of: `interaction`, `conversion`, `refund`, `feedback`, `conversation`, `member`.
+   *
+   * @generated from field: string row_kind = 6;
+   */
+  rowKind: string;
 };
 
 /**
@@ -723,23 +898,23 @@ export type ExplainKpiResponse = Message<"parley.metrics.v1.ExplainKpiResponse">
  * Use `create(ExplainKpiResponseSchema)` to create a new message.
  */
 export const ExplainKpiResponseSchema: GenMessage<ExplainKpiResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 20);
+  messageDesc(file_parley_metrics_v1_metrics_service, 24);
 
 /**
- * One event behind a figure.
+ * One thing behind a figure.
  *
  * @generated from message parley.metrics.v1.KpiRow
  */
 export type KpiRow = Message<"parley.metrics.v1.KpiRow"> & {
   /**
-   * What it is: `interaction`, `conversion`, `feedback`.
+   * What it is: `interaction`, `conversion`, `refund`, `feedback`, `conversation`, `member`.
    *
    * @generated from field: string kind = 1;
    */
   kind: string;
 
   /**
-   * The event's key, by which ingestion finds it.
+   * The event's key, by which ingestion finds it; a conversation's is that of its first interaction. Empty for a member.
    *
    * @generated from field: bytes event_key = 2;
    */
@@ -772,6 +947,27 @@ export type KpiRow = Message<"parley.metrics.v1.KpiRow"> & {
    * @generated from field: string intent = 6;
    */
   intent: string;
+
+  /**
+   * What it adds to the figure's numerator: 1 for a count, milliseconds, points or minor units for a sum.
+   *
+   * @generated from field: double amount = 7;
+   */
+  amount: number;
+
+  /**
+   * The day on which it became known, `YYYY-MM-DD` in UTC.
+   *
+   * @generated from field: string known_on = 8;
+   */
+  knownOn: string;
+
+  /**
+   * The conversation's id, where the producer gave one.
+   *
+   * @generated from field: string conversation_id = 9;
+   */
+  conversationId: string;
 };
 
 /**
@@ -779,7 +975,7 @@ export type KpiRow = Message<"parley.metrics.v1.KpiRow"> & {
  * Use `create(KpiRowSchema)` to create a new message.
  */
 export const KpiRowSchema: GenMessage<KpiRow> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 21);
+  messageDesc(file_parley_metrics_v1_metrics_service, 25);
 
 /**
  * Asks for the guide's BotPerformanceMetrics.
@@ -828,7 +1024,7 @@ export type ListBotPerformanceMetricsRequest = Message<"parley.metrics.v1.ListBo
  * Use `create(ListBotPerformanceMetricsRequestSchema)` to create a new message.
  */
 export const ListBotPerformanceMetricsRequestSchema: GenMessage<ListBotPerformanceMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 22);
+  messageDesc(file_parley_metrics_v1_metrics_service, 26);
 
 /**
  * Gives a page of BotPerformanceMetrics.
@@ -856,7 +1052,7 @@ export type ListBotPerformanceMetricsResponse = Message<"parley.metrics.v1.ListB
  * Use `create(ListBotPerformanceMetricsResponseSchema)` to create a new message.
  */
 export const ListBotPerformanceMetricsResponseSchema: GenMessage<ListBotPerformanceMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 23);
+  messageDesc(file_parley_metrics_v1_metrics_service, 27);
 
 /**
  * One of the guide's BotPerformanceMetrics.
@@ -926,6 +1122,13 @@ export type BotPerformanceMetricPoint = Message<"parley.metrics.v1.BotPerformanc
    * @generated from field: bool external = 9;
    */
   external: boolean;
+
+  /**
+   * Of one that Parley produced: the figure with its parts.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue value = 10;
+   */
+  value?: KpiValue | undefined;
 };
 
 /**
@@ -933,7 +1136,7 @@ export type BotPerformanceMetricPoint = Message<"parley.metrics.v1.BotPerformanc
  * Use `create(BotPerformanceMetricPointSchema)` to create a new message.
  */
 export const BotPerformanceMetricPointSchema: GenMessage<BotPerformanceMetricPoint> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 24);
+  messageDesc(file_parley_metrics_v1_metrics_service, 28);
 
 /**
  * Asks how a bot is.
@@ -961,7 +1164,7 @@ export type CheckBotHealthRequest = Message<"parley.metrics.v1.CheckBotHealthReq
  * Use `create(CheckBotHealthRequestSchema)` to create a new message.
  */
 export const CheckBotHealthRequestSchema: GenMessage<CheckBotHealthRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 25);
+  messageDesc(file_parley_metrics_v1_metrics_service, 29);
 
 /**
  * Says how a bot is.
@@ -1017,6 +1220,27 @@ export type CheckBotHealthResponse = Message<"parley.metrics.v1.CheckBotHealthRe
    * @generated from field: parley.metrics.v1.KpiContext context = 7;
    */
   context?: KpiContext | undefined;
+
+  /**
+   * The weighted score, 0 to 100: each objective costs by how far it is missed. Absent with insufficient data.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue health_score_v2 = 8;
+   */
+  healthScoreV2?: KpiValue | undefined;
+
+  /**
+   * What went into the scores, each with its weight and what it cost.
+   *
+   * @generated from field: repeated parley.metrics.v1.HealthComponent components = 9;
+   */
+  components: HealthComponent[];
+
+  /**
+   * The service level objectives, with how fast their error budgets burn.
+   *
+   * @generated from field: repeated parley.metrics.v1.SloStatus objectives = 10;
+   */
+  objectives: SloStatus[];
 };
 
 /**
@@ -1024,7 +1248,169 @@ export type CheckBotHealthResponse = Message<"parley.metrics.v1.CheckBotHealthRe
  * Use `create(CheckBotHealthResponseSchema)` to create a new message.
  */
 export const CheckBotHealthResponseSchema: GenMessage<CheckBotHealthResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 26);
+  messageDesc(file_parley_metrics_v1_metrics_service, 30);
+
+/**
+ * One part of a health score.
+ *
+ * @generated from message parley.metrics.v1.HealthComponent
+ */
+export type HealthComponent = Message<"parley.metrics.v1.HealthComponent"> & {
+  /**
+   * What was measured: `error_rate`, `avg_latency_ms`, `fallback_rate`, …
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The figure; without data it costs nothing and is named in `insufficient`.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue value = 2;
+   */
+  value?: KpiValue | undefined;
+
+  /**
+   * The most that it can cost in `health_score_v2`.
+   *
+   * @generated from field: double weight = 3;
+   */
+  weight: number;
+
+  /**
+   * What it costs now.
+   *
+   * @generated from field: double cost = 4;
+   */
+  cost: number;
+
+  /**
+   * Whether there are too few data points to judge it.
+   *
+   * @generated from field: bool insufficient = 5;
+   */
+  insufficient: boolean;
+};
+
+/**
+ * Describes the message parley.metrics.v1.HealthComponent.
+ * Use `create(HealthComponentSchema)` to create a new message.
+ */
+export const HealthComponentSchema: GenMessage<HealthComponent> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 31);
+
+/**
+ * How an objective fares.
+ *
+ * @generated from message parley.metrics.v1.SloStatus
+ */
+export type SloStatus = Message<"parley.metrics.v1.SloStatus"> & {
+  /**
+   * The objective: `success` or `latency`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Which share of the interactions must be good, such as 0.99.
+   *
+   * @generated from field: double target = 2;
+   */
+  target: number;
+
+  /**
+   * Each rule of `parley.v1` with its two windows.
+   *
+   * @generated from field: repeated parley.metrics.v1.BurnRate burn_rates = 3;
+   */
+  burnRates: BurnRate[];
+
+  /**
+   * `ok`, `ticket`, `page` or `insufficient_data`.
+   *
+   * @generated from field: string state = 4;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message parley.metrics.v1.SloStatus.
+ * Use `create(SloStatusSchema)` to create a new message.
+ */
+export const SloStatusSchema: GenMessage<SloStatus> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 32);
+
+/**
+ * How fast an error budget is used up, over a long window and a short one of a twelfth of it. It alerts when both are
+ * above the threshold.
+ *
+ * @generated from message parley.metrics.v1.BurnRate
+ */
+export type BurnRate = Message<"parley.metrics.v1.BurnRate"> & {
+  /**
+   * `page` or `ticket`.
+   *
+   * @generated from field: string severity = 1;
+   */
+  severity: string;
+
+  /**
+   * The long window in seconds.
+   *
+   * @generated from field: int64 long_window_seconds = 2;
+   */
+  longWindowSeconds: bigint;
+
+  /**
+   * The short window in seconds.
+   *
+   * @generated from field: int64 short_window_seconds = 3;
+   */
+  shortWindowSeconds: bigint;
+
+  /**
+   * The burn rate from which on it alerts: 1 uses up the budget exactly in its period.
+   *
+   * @generated from field: double threshold = 4;
+   */
+  threshold: number;
+
+  /**
+   * Over the long window: the share of bad interactions by the share that may be bad.
+   *
+   * @generated from field: double long_burn_rate = 5;
+   */
+  longBurnRate: number;
+
+  /**
+   * Over the short window.
+   *
+   * @generated from field: double short_burn_rate = 6;
+   */
+  shortBurnRate: number;
+
+  /**
+   * Interactions in the long window; below the minimum of the settings nothing alerts.
+   *
+   * @generated from field: int64 sample_size = 7;
+   */
+  sampleSize: bigint;
+
+  /**
+   * Whether it alerts.
+   *
+   * @generated from field: bool alerting = 8;
+   */
+  alerting: boolean;
+};
+
+/**
+ * Describes the message parley.metrics.v1.BurnRate.
+ * Use `create(BurnRateSchema)` to create a new message.
+ */
+export const BurnRateSchema: GenMessage<BurnRate> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_metrics_service, 33);
 
 /**
  * One thing to do for a bot's health.
@@ -1033,7 +1419,7 @@ export const CheckBotHealthResponseSchema: GenMessage<CheckBotHealthResponse> = 
  */
 export type HealthRecommendation = Message<"parley.metrics.v1.HealthRecommendation"> & {
   /**
-   * The rule that found it.
+   * The rule that found it: `error_rate_above_5_percent`, …
    *
    * @generated from field: string rule = 1;
    */
@@ -1059,7 +1445,7 @@ export type HealthRecommendation = Message<"parley.metrics.v1.HealthRecommendati
  * Use `create(HealthRecommendationSchema)` to create a new message.
  */
 export const HealthRecommendationSchema: GenMessage<HealthRecommendation> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_metrics_service, 27);
+  messageDesc(file_parley_metrics_v1_metrics_service, 34);
 
 /**
  * The length of a point.
@@ -1142,6 +1528,34 @@ export const Dimension = {
    * @generated from enum value: DIMENSION_GROUP = 2;
    */
   GROUP: 2,
+
+  /**
+   * By intent.
+   *
+   * @generated from enum value: DIMENSION_INTENT = 3;
+   */
+  INTENT: 3,
+
+  /**
+   * By sentiment.
+   *
+   * @generated from enum value: DIMENSION_SENTIMENT = 4;
+   */
+  SENTIMENT: 4,
+
+  /**
+   * By segment of the member; a member of several counts in each, so that these do not add up to the whole.
+   *
+   * @generated from enum value: DIMENSION_SEGMENT = 5;
+   */
+  SEGMENT: 5,
+
+  /**
+   * By channel.
+   *
+   * @generated from enum value: DIMENSION_CHANNEL = 6;
+   */
+  CHANNEL: 6,
 } as const;
 
 /**
@@ -1208,7 +1622,27 @@ export const MetricsService: GenService<{
     output: typeof GetConversationKpisResponseSchema;
   },
   /**
-   * Returns the three dashboards of one window, all read in one snapshot.
+   * Returns what is earned. Not served yet: UNIMPLEMENTED.
+   *
+   * @generated from rpc parley.metrics.v1.MetricsService.GetRevenueKpis
+   */
+  getRevenueKpis: {
+    methodKind: "unary";
+    input: typeof GetRevenueKpisRequestSchema;
+    output: typeof GetRevenueKpisResponseSchema;
+  },
+  /**
+   * Returns who is there. Not served yet: UNIMPLEMENTED.
+   *
+   * @generated from rpc parley.metrics.v1.MetricsService.GetAudienceKpis
+   */
+  getAudienceKpis: {
+    methodKind: "unary";
+    input: typeof GetAudienceKpisRequestSchema;
+    output: typeof GetAudienceKpisResponseSchema;
+  },
+  /**
+   * Returns all dashboards of one window, all read in one snapshot.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.GetKpis
    */
@@ -1228,8 +1662,10 @@ export const MetricsService: GenService<{
     output: typeof GetRealTimeMetricsResponseSchema;
   },
   /**
-   * Streams the real-time metrics: at once, then whenever they change, at most twice a second. Not served
-   * yet: UNIMPLEMENTED.
+   * Streams the real-time metrics: a snapshot at once, then what changed, at most twice a second, and an empty message
+   * when nothing changed for 15 seconds. A client that comes back within 10 minutes names the last message's
+   * `resume_token` and gets only what changed meanwhile. The stream ends at the server's time limit; come back then.
+   * Not served yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.WatchRealTimeMetrics
    */
@@ -1260,7 +1696,7 @@ export const MetricsService: GenService<{
     output: typeof ListKpiDefinitionsResponseSchema;
   },
   /**
-   * Takes a figure to the interactions, conversions or ratings behind it; their number equals the figure's numerator. Not served
+   * Takes a figure to the interactions, conversions, ratings, conversations or members behind it; their number equals the figure's numerator. Not served
    * yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.ExplainKpi
