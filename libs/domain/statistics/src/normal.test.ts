@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { normalQuantile } from './normal.ts';
+import { normalQuantile, normalTwoSidedTail } from './normal.ts';
 
 // The first three are the check values of AS 241 itself; the others are the percentage points of the usual tables,
 // computed to 16 digits.
@@ -30,4 +30,17 @@ test('the three parts of the approximation meet', () => {
 
 test.each([0, 1, -0.1, 1.1, Number.NaN])('%d is no probability to have a quantile', (p) => {
   expect(() => normalQuantile(p)).toThrow(RangeError);
+});
+
+// Computed by SciPy 1.17, 2 * norm.sf.
+test.each([
+  [0, 1],
+  [0.5, 0.6170750774519738],
+  [1.959963984540054, 0.05],
+  [2, 0.04550026389635839],
+  [-3, 0.0026997960632601866],
+  [8, 1.244192114854348e-15],
+  [20, 5.507248237212311e-89],
+])('beyond %d, on either side, lies %d', (z, tail) => {
+  expect(Math.abs(normalTwoSidedTail(z) / tail - 1)).toBeLessThan(1e-12);
 });

@@ -16,6 +16,29 @@ export function normalQuantile(p: number): number {
   return fromMiddle < 0 ? -z : z;
 }
 
+/**
+ * The probability that a standard normal variable lies at least as far from 0 as `z`, on either side: erfc(|z|/sqrt 2),
+ * to about 14 digits, in the tails too.
+ *
+ * Below 2 by Abramowitz and Stegun 26.2.11 (a series), above by 26.2.14 (a continued fraction, from its end).
+ */
+export function normalTwoSidedTail(z: number): number {
+  const x = Math.abs(z);
+  const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+  if (x < 2) {
+    let term = x;
+    let sum = x;
+    for (let odd = 3; term > sum * 1e-17; odd += 2) {
+      term *= (x * x) / odd;
+      sum += term;
+    }
+    return 1 - 2 * density * sum;
+  }
+  let fraction = x;
+  for (let level = 200; level > 0; level -= 1) fraction = x + level / fraction;
+  return (2 * density) / fraction;
+}
+
 /** A ratio of two polynomials, the coefficients of the lowest powers first. */
 interface Ratio {
   readonly numerator: readonly number[];

@@ -1,11 +1,5 @@
+import type { Interval } from './interval.ts';
 import { normalQuantile } from './normal.ts';
-
-/** An interval that covers the true value with the probability `level`. */
-export interface Interval {
-  readonly lower: number;
-  readonly upper: number;
-  readonly level: number;
-}
 
 /**
  * The Wilson score interval of a share, without continuity correction: for so many successes, 0 to `trials`, of so many
