@@ -27,6 +27,8 @@ const units: Readonly<Record<KpiUnit, KpiUnitNumber>> = {
   milliseconds: KpiUnitNumber.MILLISECONDS,
   points: KpiUnitNumber.POINTS,
   per_minute: KpiUnitNumber.PER_MINUTE,
+  money: KpiUnitNumber.MONEY,
+  score: KpiUnitNumber.SCORE,
 };
 
 export function toCustomerExperience(state: KpiState): MessageInitShape<typeof CustomerExperienceKpisSchema> {

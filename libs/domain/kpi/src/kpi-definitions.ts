@@ -1,8 +1,9 @@
-import type { KpiDefinition, KpiParts } from './kpi-definition.ts';
+import { countOf, defineKpi, quotient } from './kpi-definition.ts';
+import type { KpiDefinition, SumsAndPeople } from './kpi-definition.ts';
 import type { KpiState } from './kpi-state.ts';
 
 /** The guide's mean rating. */
-export const avgCsat = define({
+export const avgCsat = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/avg_csat',
   group: 'customer_experience',
   description: 'Mean of the CSAT ratings, in points of their scale.',
@@ -14,7 +15,7 @@ export const avgCsat = define({
 });
 
 /** The guide's share of positive messages. */
-export const positiveSentimentRate = define({
+export const positiveSentimentRate = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/positive_sentiment_rate',
   group: 'customer_experience',
   description: 'Share of the interactions with a sentiment whose sentiment is positive.',
@@ -26,7 +27,7 @@ export const positiveSentimentRate = define({
 });
 
 /** The professional satisfaction score. */
-export const csatTop2Rate = define({
+export const csatTop2Rate = defineKpi<SumsAndPeople>({
   definitionId: 'parley.v1/csat_top2_rate',
   group: 'customer_experience',
   description: 'Share of the CSAT ratings in the upper two points of their scale: 4 and 5 of 1 to 5.',
@@ -39,7 +40,7 @@ export const csatTop2Rate = define({
 });
 
 /** The guide's share of messages that asked for no human. */
-export const containmentRate = define({
+export const containmentRate = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/containment_rate',
   group: 'operational',
   description: 'Share of the interactions whose intent is not exactly `escalate`.',
@@ -52,7 +53,7 @@ export const containmentRate = define({
 });
 
 /** The guide's resolutions by messages. */
-export const resolutionRate = define({
+export const resolutionRate = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/resolution_rate',
   group: 'operational',
   description: 'Conversions that purchased or resolved, by interactions; can exceed 1.',
@@ -65,7 +66,7 @@ export const resolutionRate = define({
 });
 
 /** The guide's mean response time. */
-export const avgHandlingTimeMs = define({
+export const avgHandlingTimeMs = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/avg_handling_time_ms',
   group: 'operational',
   description: 'Mean response time of the bot, times of 0 left out.',
@@ -77,7 +78,7 @@ export const avgHandlingTimeMs = define({
 });
 
 /** The guide's number of conversions. */
-export const totalConversions = define({
+export const totalConversions = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/total_conversions',
   group: 'operational',
   description: 'Conversions of any outcome, `did_nothing` included.',
@@ -85,11 +86,11 @@ export const totalConversions = define({
   unit: 'count',
   source: 'guide: KPI Dashboards 2; ruling A25',
   isProportion: false,
-  parts: (state) => count(conversions(state), conversions(state), isAnythingRecorded(state)),
+  parts: (state) => countOf(conversions(state), conversions(state), isAnythingRecorded(state)),
 });
 
 /** The mean response time that counts the fastest answers too. */
-export const avgResponseLatencyMs = define({
+export const avgResponseLatencyMs = defineKpi<SumsAndPeople>({
   definitionId: 'parley.v1/avg_response_latency_ms',
   group: 'operational',
   description: 'Mean response time of the bot, times of 0 counted.',
@@ -101,7 +102,7 @@ export const avgResponseLatencyMs = define({
 });
 
 /** The conversions that something came of. */
-export const convertedCount = define({
+export const convertedCount = defineKpi<SumsAndPeople>({
   definitionId: 'parley.v1/converted_count',
   group: 'operational',
   description: 'Conversions that purchased or resolved.',
@@ -111,11 +112,11 @@ export const convertedCount = define({
   unit: 'count',
   source: 'ruling A25',
   isProportion: false,
-  parts: (state) => count(converted(state), conversions(state), isAnythingRecorded(state)),
+  parts: (state) => countOf(converted(state), conversions(state), isAnythingRecorded(state)),
 });
 
 /** The guide's number of users who were there. */
-export const activeUsers = define({
+export const activeUsers = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/active_users',
   group: 'engagement',
   description: 'Different users whose members had an interaction in the window.',
@@ -124,11 +125,11 @@ export const activeUsers = define({
   source: 'guide: KPI Dashboards 3; ruling A10',
   isProportion: false,
   parts: ({ interactionCount }, distinct) =>
-    count(distinct.activeUsers, interactionCount, interactionCount > 0),
+    countOf(distinct.activeUsers, interactionCount, interactionCount > 0),
 });
 
 /** The guide's share of users who were there. */
-export const retentionRate = define({
+export const retentionRate = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/retention_rate',
   group: 'engagement',
   description: 'Active users by all users; can exceed 1 where active users were never recorded as users.',
@@ -140,7 +141,7 @@ export const retentionRate = define({
 });
 
 /** The guide's share of messages that were not given up. */
-export const completionRate = define({
+export const completionRate = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/completion_rate',
   group: 'engagement',
   description: 'Share of the interactions whose intent is neither `abandoned` nor `fallback`.',
@@ -153,7 +154,7 @@ export const completionRate = define({
 });
 
 /** The guide's share of messages without an answer. */
-export const bounceRate = define({
+export const bounceRate = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/bounce_rate',
   group: 'engagement',
   description: 'Share of the interactions without a response text, those still being answered included.',
@@ -166,7 +167,7 @@ export const bounceRate = define({
 });
 
 /** The guide's number of messages. */
-export const totalInteractions = define({
+export const totalInteractions = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/total_interactions',
   group: 'engagement',
   description: 'Interactions.',
@@ -174,11 +175,11 @@ export const totalInteractions = define({
   unit: 'count',
   source: 'guide: KPI Dashboards 3',
   isProportion: false,
-  parts: (state) => count(state.interactionCount, state.interactionCount, isAnythingRecorded(state)),
+  parts: (state) => countOf(state.interactionCount, state.interactionCount, isAnythingRecorded(state)),
 });
 
 /** The members who were there, users or not. */
-export const activeMembers = define({
+export const activeMembers = defineKpi<SumsAndPeople>({
   definitionId: 'parley.v1/active_members',
   group: 'engagement',
   description: 'Different members who had an interaction in the window, users or not.',
@@ -187,11 +188,11 @@ export const activeMembers = define({
   source: 'ruling A10',
   isProportion: false,
   parts: ({ interactionCount }, distinct) =>
-    count(distinct.activeMembers, interactionCount, interactionCount > 0),
+    countOf(distinct.activeMembers, interactionCount, interactionCount > 0),
 });
 
 /** The guide's messages by minute. */
-export const interactionsPerMinute = define({
+export const interactionsPerMinute = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/interactions_per_minute',
   group: 'real_time',
   description: 'Interactions of the last hour by minute.',
@@ -208,7 +209,7 @@ export const interactionsPerMinute = define({
 });
 
 /** The guide's purchases by messages. */
-export const conversionRate = define({
+export const conversionRate = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/conversion_rate',
   group: 'real_time',
   description: 'Purchases of the last hour by interactions of the last hour; can exceed 1.',
@@ -220,7 +221,7 @@ export const conversionRate = define({
 });
 
 /** The guide's mean response time of the last hour. */
-export const avgResponseTime = define({
+export const avgResponseTime = defineKpi<SumsAndPeople>({
   definitionId: 'guide.v1/avg_response_time',
   group: 'real_time',
   description: 'Mean response time of the bot in the last hour, times of 0 left out.',
@@ -256,20 +257,6 @@ export const kpiDefinitions: readonly KpiDefinition[] = [
 /** The definition of that name or definition id; undefined when there is none. */
 export function findKpiDefinition(nameOrId: string): KpiDefinition | undefined {
   return kpiDefinitions.find(({ name, definitionId }) => name === nameOrId || definitionId === nameOrId);
-}
-
-function define(definition: Omit<KpiDefinition, 'name'>): KpiDefinition {
-  const { definitionId } = definition;
-  return { ...definition, name: definitionId.slice(definitionId.indexOf('/') + 1) };
-}
-
-/** Of nothing there is no share and no mean. */
-function quotient(numerator: number, denominator: number): KpiParts {
-  return { numerator, denominator, sampleSize: denominator, hasData: denominator > 0 };
-}
-
-function count(things: number, sampleSize: number, hasData: boolean): KpiParts {
-  return { numerator: things, denominator: 1, sampleSize, hasData };
 }
 
 /** Whether a 0 in the window is a count: something else was recorded there. */

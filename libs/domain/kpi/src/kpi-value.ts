@@ -1,7 +1,10 @@
 import type { Interval } from '@parley/statistics';
 
-/** What a figure is measured in: a number of things, a share, milliseconds, points of a scale, things in a minute. */
-export type KpiUnit = 'count' | 'rate' | 'milliseconds' | 'points' | 'per_minute';
+/**
+ * What a figure is measured in: a number of things, a share, milliseconds, points of a scale, things in a minute, minor
+ * units of a currency, a score of -100 to 100.
+ */
+export type KpiUnit = 'count' | 'rate' | 'milliseconds' | 'points' | 'per_minute' | 'money' | 'score';
 
 /** A figure with everything that is needed to judge it. */
 export interface KpiValue {
@@ -18,6 +21,9 @@ export interface KpiValue {
   /** Which definition, in which version: `guide.v1/containment_rate`. */
   readonly definitionId: string;
   readonly unit: KpiUnit;
-  /** For a proportion with data: the Wilson score interval at 95 %. */
+  /**
+   * At 95 %: for a proportion with data the Wilson score interval; for a mean or a score the normal interval, from 30 data
+   * points on.
+   */
   readonly interval?: Interval;
 }
