@@ -140,6 +140,13 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     },
   );
 
+  scoped(program.command('watch').description('print the metrics of the last hour as they change')).action(
+    async (options) => {
+      const { watchCommand } = await import('./commands/watch.ts');
+      ended(await watchCommand(session, options));
+    },
+  );
+
   const tenants = program.command('tenants').description('create and list tenants (with the operator’s key)');
   tenants
     .command('create')

@@ -69,7 +69,8 @@ export async function createMetricsService(
   closers.push('readiness', () => readiness.close());
 
   return {
-    routes: (router) => router.service(MetricsService, createMetricsRoutes({ reader, positions, now })),
+    routes: (router) =>
+      router.service(MetricsService, createMetricsRoutes({ reader, progress, positions, now })),
     access: metricsAccess,
     projections,
     close: async () => {

@@ -55,7 +55,8 @@ export async function realTimeCommand(
   return exitCode.done;
 }
 
-function scopeOf({ bot = '', group = '' }: Pick<KpisOptions, 'bot' | 'group'>) {
+/** Of what figures are asked. */
+export function scopeOf({ bot = '', group = '' }: Pick<KpisOptions, 'bot' | 'group'>) {
   return { botId: bot, groupId: group };
 }
 
@@ -75,7 +76,8 @@ function printDashboard(session: Session, dashboard: object | undefined): void {
   printTable(session.stdout, ['KPI', 'value', '95 % interval', 'sample'], rows);
 }
 
-function shown(figure: KpiValue): string {
+/** A figure as people read it. */
+export function shown(figure: Pick<KpiValue, 'hasData' | 'unit' | 'value'>): string {
   if (!figure.hasData) return 'no data';
   return figure.unit === KpiUnit.RATE
     ? percent(figure.value)

@@ -1,12 +1,16 @@
+import { create } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { PositionSealer } from '@parley/access';
+import { RealTimeMetricsSchema } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { KpiScope, KpiWindow as KpiWindowMessage } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { DomainError, invalidArgument } from '@parley/errors';
 import { kpiDefinitions } from '@parley/kpi';
-import type { ProjectionReader } from '@parley/projection';
+import type { ProjectionProgress, ProjectionReader } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
+import { kpiProjection } from '../projection/kpi-projection.ts';
+import { createLiveFeed } from '../use-cases/live-feed.ts';
 import { readSums, readSumsAndPeople } from '../use-cases/read-kpis.ts';
 import type { KpiQuestion } from '../use-cases/read-kpis.ts';
 import {
@@ -19,16 +23,27 @@ import {
 } from './kpi-messages.ts';
 import { lastHour, parseWindow } from './parse-window.ts';
 import type { ZonedWindow } from './parse-window.ts';
+import { isSameMetrics, toWatchResponses } from './watch-real-time.ts';
+import type { RealTimeAnswer } from './watch-real-time.ts';
 
 export interface MetricsRoutesDependencies {
   readonly reader: ProjectionReader;
+  readonly progress: ProjectionProgress;
   readonly positions: PositionSealer;
   readonly now: Now;
 }
 
+/** At most twice a second. */
+const watchSpacingMs = 500;
+/** Events leave the last hour also while none come. */
+const watchPollMs = 1_000;
+/** A watcher hears at least this often. */
+const watchQuietMs = 15_000;
+
 /** Answers MetricsService. */
 export function createMetricsRoutes({
   reader,
+  progress,
   positions,
   now,
 }: MetricsRoutesDependencies): ServiceImpl<typeof MetricsService> {
@@ -46,6 +61,31 @@ export function createMetricsRoutes({
     const { state, people, watermark } = await readSumsAndPeople(reader, question);
     return { state, people, context: toContext(question, window, watermark, positions) };
   };
+
+  const realTime = createLiveFeed<RealTimeQuestion, RealTimeAnswer>({
+    keyOf: ({ tenantId, botId, groupId, timeZone }) => JSON.stringify([tenantId, botId, groupId, timeZone]),
+    async read(asked, signal) {
+      const window = lastHour(now(), asked.timeZone);
+      const { state, watermark } = await readSums(reader, { ...asked, window, signal });
+      return {
+        metrics: create(RealTimeMetricsSchema, toRealTime(state)),
+        context: toContext(asked, window, watermark, positions),
+      };
+    },
+    untilChanged({ partition }, signal) {
+      const { name } = kpiProjection;
+      // Where another process moves the projection nothing is heard of it here.
+      return progress.untilChanged(
+        name,
+        partition,
+        progress.isWorkedHere(name, partition) ? watchPollMs : 0,
+        signal,
+      );
+    },
+    isSame: (before, after) => isSameMetrics(before.metrics, after.metrics),
+    spacingMs: watchSpacingMs,
+    quietMs: watchQuietMs,
+  });
 
   return {
     async getCustomerExperienceKpis(request, handler) {
@@ -73,17 +113,28 @@ export function createMetricsRoutes({
       const { state, context } = await sumsOf(request, lastHour(now(), tenantOf(handler).timeZone), handler);
       return { metrics: toRealTime(state), context };
     },
+    watchRealTimeMetrics({ scope, resumeToken }, handler) {
+      const { timeZone } = tenantOf(handler);
+      const window = lastHour(now(), timeZone);
+      const question = toQuestion({ scope, minPosition: '' }, window, positions, handler);
+      const answers = realTime.watch({ ...question, timeZone }, handler.signal);
+      return toWatchResponses(answers, { resumeToken, handler, now });
+    },
     listKpiDefinitions: () => ({ definitions: kpiDefinitions.map(toDefinition) }),
 
     getConversationKpis: () => notYet('GetConversationKpis', 'say how whole conversations went'),
     getRevenueKpis: () => notYet('GetRevenueKpis', 'say what is earned'),
     getAudienceKpis: () => notYet('GetAudienceKpis', 'say who is there'),
-    watchRealTimeMetrics: () => notYet('WatchRealTimeMetrics', 'stream the real-time metrics as they change'),
     listKpiPoints: () => notYet('ListKpiPoints', 'list one KPI over time'),
     explainKpi: () => notYet('ExplainKpi', 'list the events behind a figure'),
     listBotPerformanceMetrics: () => notYet('ListBotPerformanceMetrics', 'list metrics of bots by period'),
     checkBotHealth: () => notYet('CheckBotHealth', 'say how a bot is'),
   };
+}
+
+/** Whose last hour is watched. */
+interface RealTimeQuestion extends Omit<KpiQuestion, 'window' | 'signal'> {
+  readonly timeZone: string;
 }
 
 /** What the calls that give figures ask for. */
@@ -100,6 +151,7 @@ function toQuestion(
   handler: HandlerContext,
 ): KpiQuestion {
   const { tenantId, partition } = tenantOf(handler);
+  refuseFilters(scope);
   const isAwaited = minPosition !== '';
   return {
     tenantId,
@@ -110,6 +162,15 @@ function toQuestion(
     minPosition: isAwaited ? openPosition(positions, minPosition, partition) : undefined,
     signal: isAwaited ? beforeDeadline(handler) : handler.signal,
   };
+}
+
+/** Never answers something else than was asked. */
+function refuseFilters(scope: KpiScope | undefined): void {
+  const { intent = '', channel = '', sentiment = '', segment = '' } = scope ?? {};
+  for (const [field, value] of Object.entries({ intent, channel, sentiment, segment })) {
+    if (value !== '')
+      throw unimplemented(`A scope's ${field} is`, 'answer by it', { field: `scope.${field}` });
+  }
 }
 
 /** @throws DomainError `invalid-argument` for text that is no position of this partition. */
@@ -128,9 +189,13 @@ function beforeDeadline(handler: HandlerContext): AbortSignal {
 }
 
 function notYet(method: string, purpose: string): never {
-  throw new DomainError(`${method} is not implemented yet; a later release will ${purpose}.`, {
+  throw unimplemented(`${method} is`, purpose, { method });
+}
+
+function unimplemented(what: string, purpose: string, facts: Readonly<Record<string, string>>): DomainError {
+  return new DomainError(`${what} not implemented yet; a later release will ${purpose}.`, {
     kind: 'unimplemented',
     reason: 'NOT_IMPLEMENTED',
-    facts: { method },
+    facts,
   });
 }

@@ -6,7 +6,7 @@ import type {
   KpiWindow as KpiWindowMessage,
   TimeRange,
 } from '@parley/contracts/parley/metrics/v1/kpi';
-import { invalidArgument } from '@parley/errors';
+import { DomainError, invalidArgument } from '@parley/errors';
 import type { KpiWindow } from '../use-cases/read-kpis.ts';
 
 const dayMs = 86_400_000;
@@ -27,6 +27,13 @@ export function parseWindow(
   { tenantTimeZone, now, field = 'window' }: { tenantTimeZone: string; now: Date; field?: string },
 ): ZonedWindow {
   const asked = message?.timeZone ?? '';
+  if (message !== undefined && message.asOf !== '') {
+    throw new DomainError('as_of is not implemented yet; a later release will answer as of an earlier day.', {
+      kind: 'unimplemented',
+      reason: 'NOT_IMPLEMENTED',
+      facts: { field: `${field}.as_of` },
+    });
+  }
   const timeZone = parseTimeZone(asked === '' ? tenantTimeZone : asked, `${field}.time_zone`);
   switch (message?.window.case) {
     case undefined:

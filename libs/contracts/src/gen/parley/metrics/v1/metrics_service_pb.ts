@@ -1665,7 +1665,6 @@ export const MetricsService: GenService<{
    * Streams the real-time metrics: a snapshot at once, then what changed, at most twice a second, and an empty message
    * when nothing changed for 15 seconds. A client that comes back within 10 minutes names the last message's
    * `resume_token` and gets only what changed meanwhile. The stream ends at the server's time limit; come back then.
-   * Not served yet: UNIMPLEMENTED.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.WatchRealTimeMetrics
    */
