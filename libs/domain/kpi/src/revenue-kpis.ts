@@ -1,0 +1,237 @@
+import { countOf, defineKpi, meanParts, quotient } from './kpi-definition.ts';
+import type { KpiValue } from './kpi-value.ts';
+import { evaluateKpi } from './kpi-definition.ts';
+import { emptyRevenue, netOf } from './revenue.ts';
+import type { Revenue, RevenueSums } from './revenue.ts';
+
+/** What the figures about money are computed from: those of the tenant's own currency, and whom it is by. */
+export interface RevenueFacts {
+  /** In the tenant's currency. */
+  readonly revenue: RevenueSums;
+  readonly interactionCount: number;
+  /** Undefined: it is not known how many there are. */
+  readonly conversationCount: number | undefined;
+  /** Different members with a conversion of a value above 0 in the tenant's currency. */
+  readonly payingMemberCount: number;
+  /** Each of the window's days, in parts where it holds but a part. */
+  readonly days: readonly RevenueDay[];
+}
+
+/** What a day earned, and who was there. */
+export interface RevenueDay {
+  readonly netMinorUnits: bigint;
+  readonly activeMemberCount: number;
+}
+
+type Input = readonly [facts: RevenueFacts];
+
+const inMinorUnits = 'Minor units of the tenant’s currency; other currencies stand by themselves.';
+
+/** What is left after refunds. */
+export const revenue = defineKpi<Input>({
+  definitionId: 'parley.v1/revenue',
+  group: 'revenue',
+  description: `Value of the conversions, less refunds at the time of the refund. ${inMinorUnits}`,
+  formula: 'Sum of the values less sum of the refunds. Nothing recorded: no data; else 0 is a sum.',
+  unit: 'money',
+  source: 'definitions D14, D19; rulings A21, A24',
+  isProportion: false,
+  parts: (facts) => countOf(Number(netOf(facts.revenue)), orders(facts), isAnythingRecorded(facts)),
+});
+
+/** What was paid. */
+export const grossRevenue = defineKpi<Input>({
+  definitionId: 'parley.v1/gross_revenue',
+  group: 'revenue',
+  description: `Value of the conversions. ${inMinorUnits}`,
+  formula: 'Sum of the values. Nothing recorded: no data; else 0 is a sum.',
+  unit: 'money',
+  source: 'definition D14; rulings A21, A24',
+  isProportion: false,
+  parts: (facts) => countOf(gross(facts), orders(facts), isAnythingRecorded(facts)),
+});
+
+/** What was given back. */
+export const refunded = defineKpi<Input>({
+  definitionId: 'parley.v1/refunded',
+  group: 'revenue',
+  description: `What was given back, at the time of the refund. ${inMinorUnits}`,
+  formula: 'Sum of the refunds. Nothing recorded: no data; else 0 is a sum.',
+  unit: 'money',
+  source: 'ruling A24',
+  isProportion: false,
+  parts: (facts) =>
+    countOf(
+      Number(facts.revenue.refundedMinorUnits),
+      Number(facts.revenue.refundCount),
+      isAnythingRecorded(facts),
+    ),
+});
+
+/** What a conversation brings. */
+export const revenuePerConversation = defineKpi<Input>({
+  definitionId: 'parley.v1/revenue_per_conversation',
+  group: 'revenue',
+  description: 'Revenue by conversations.',
+  formula: '`revenue` by the conversations that began in the window. None: no data.',
+  unit: 'money',
+  source: 'definition D14',
+  isProportion: false,
+  parts: ({ revenue: sums, conversationCount }) => quotient(Number(netOf(sums)), conversationCount ?? 0),
+});
+
+/** What a message brings. */
+export const revenuePerInteraction = defineKpi<Input>({
+  definitionId: 'parley.v1/revenue_per_interaction',
+  group: 'revenue',
+  description: 'Revenue by interactions.',
+  formula: '`revenue` by the interactions. None: no data.',
+  unit: 'money',
+  source: 'definition D14',
+  isProportion: false,
+  parts: ({ revenue: sums, interactionCount }) => quotient(Number(netOf(sums)), interactionCount),
+});
+
+/** What somebody who is there brings in a day. */
+export const arpu = defineKpi<Input>({
+  definitionId: 'parley.v1/arpu',
+  group: 'revenue',
+  description: 'Mean over the window’s days of the day’s revenue by the day’s active members.',
+  formula:
+    'Sum over the days of the time zone of (revenue of the day by its active members, 0 on a day without any), by the ' +
+    'number of days; a day that the window holds in part counts by that part. No active members at all: no data.',
+  unit: 'money',
+  source: 'definitions D14, D19',
+  isProportion: false,
+  parts: ({ days }) => {
+    const active = days.filter(({ activeMemberCount }) => activeMemberCount > 0);
+    const sum = active.reduce((total, day) => total + Number(day.netMinorUnits) / day.activeMemberCount, 0);
+    const sampleSize = active.reduce((total, { activeMemberCount }) => total + activeMemberCount, 0);
+    return { numerator: sum, denominator: days.length, sampleSize, hasData: active.length > 0 };
+  },
+});
+
+/** What somebody who pays brings. */
+export const arppu = defineKpi<Input>({
+  definitionId: 'parley.v1/arppu',
+  group: 'revenue',
+  description: 'Revenue by different members who paid.',
+  formula:
+    '`revenue` by `paying_members`; what nobody is named for is in the revenue. No paying member: no data.',
+  unit: 'money',
+  source: 'definition D14',
+  isProportion: false,
+  parts: ({ revenue: sums, payingMemberCount }) => quotient(Number(netOf(sums)), payingMemberCount),
+});
+
+/** Who paid. */
+export const payingMembers = defineKpi<Input>({
+  definitionId: 'parley.v1/paying_members',
+  group: 'revenue',
+  description: 'Different members with a conversion of a value above 0 in the tenant’s currency.',
+  formula:
+    'Number of different members of these conversions, refunded ones included: each the conversion’s own, else that of ' +
+    'its interaction. Nothing recorded: no data; else 0 is a count.',
+  unit: 'count',
+  source: 'definition D14',
+  isProportion: false,
+  parts: (facts) => countOf(facts.payingMemberCount, orders(facts), isAnythingRecorded(facts)),
+});
+
+/** What a purchase brings. */
+export const avgOrderValue = defineKpi<Input>({
+  definitionId: 'parley.v1/avg_order_value',
+  group: 'revenue',
+  description: 'Mean value of the conversions with a value above 0, refunds not taken off.',
+  formula: 'Sum of the values by the number of conversions with a value above 0. None: no data.',
+  unit: 'money',
+  source: 'definition D14',
+  isProportion: false,
+  parts: (facts) =>
+    meanParts({
+      count: orders(facts),
+      sum: gross(facts),
+      squareSum: Number(facts.revenue.grossSquareSum),
+    }),
+});
+
+/** The figures about money. */
+export interface RevenueKpis {
+  readonly revenue: KpiValue;
+  readonly grossRevenue: KpiValue;
+  readonly refunded: KpiValue;
+  readonly revenuePerConversation: KpiValue;
+  readonly revenuePerInteraction: KpiValue;
+  readonly arpu: KpiValue;
+  readonly arppu: KpiValue;
+  readonly payingMembers: KpiValue;
+  readonly avgOrderValue: KpiValue;
+}
+
+/** The figures of these facts. */
+export function revenueKpis(facts: RevenueFacts): RevenueKpis {
+  return {
+    revenue: evaluateKpi(revenue, facts),
+    grossRevenue: evaluateKpi(grossRevenue, facts),
+    refunded: evaluateKpi(refunded, facts),
+    revenuePerConversation: evaluateKpi(revenuePerConversation, facts),
+    revenuePerInteraction: evaluateKpi(revenuePerInteraction, facts),
+    arpu: evaluateKpi(arpu, facts),
+    arppu: evaluateKpi(arppu, facts),
+    payingMembers: evaluateKpi(payingMembers, facts),
+    avgOrderValue: evaluateKpi(avgOrderValue, facts),
+  };
+}
+
+/** What was earned in that currency. */
+export function revenueIn(currencyCode: string, byCurrency: Revenue): RevenueSums {
+  return byCurrency.get(currencyCode) ?? emptyRevenue;
+}
+
+/**
+ * What a member brings in all: the revenue per member and period, of which `margin` (0 to 1) is left, as long as members
+ * stay, of whom the share `churn` (above 0, to 1) leaves in each period. In minor units; undefined where nobody leaves,
+ * since then it has no bound. A forecast by a formula, unlike `observedLifetimeValue`.
+ *
+ * Definition D14.
+ */
+export function expectedLifetimeValue(
+  perMember: number,
+  { margin, churn }: { readonly margin: number; readonly churn: number },
+): number | undefined {
+  if (!(margin >= 0 && margin <= 1 && churn >= 0 && churn <= 1)) {
+    throw new RangeError(`Margin and churn must lie between 0 and 1; these are ${margin} and ${churn}.`);
+  }
+  return churn === 0 ? undefined : (perMember * margin) / churn;
+}
+
+/**
+ * What each member of a cohort has brought by the end of each period since they began, refunds taken off, in minor units:
+ * it assumes nothing. Periods that are not over have no figure. No members: none have.
+ * @param net by period, the first one that in which they began.
+ * @param maturePeriods how many periods are over for the whole cohort.
+ */
+export function observedLifetimeValue(
+  memberCount: number,
+  net: readonly bigint[],
+  maturePeriods: number,
+): readonly (number | undefined)[] {
+  let sum = 0n;
+  return net.map((value, period) => {
+    sum += value;
+    return memberCount > 0 && period < maturePeriods ? Number(sum) / memberCount : undefined;
+  });
+}
+
+function orders({ revenue: sums }: RevenueFacts): number {
+  return Number(sums.orderCount);
+}
+
+function gross({ revenue: sums }: RevenueFacts): number {
+  return Number(sums.grossMinorUnits);
+}
+
+/** Whether a 0 in the window is a sum: something was recorded there. */
+function isAnythingRecorded({ revenue: sums, interactionCount }: RevenueFacts): boolean {
+  return interactionCount > 0 || sums.orderCount > 0n || sums.refundCount > 0n;
+}
