@@ -3,6 +3,7 @@ import { measureBatches } from './batches.ts';
 import type { Bench } from './deployment.ts';
 import type { Measurement } from './measurement.ts';
 import { measureAgainstInsertMany } from './insert-many.ts';
+import { measureLanguage } from './language.ts';
 import { measureProjections } from './projections.ts';
 import { measureQueries } from './queries.ts';
 import { measureSingles } from './singles.ts';
@@ -12,6 +13,7 @@ export const benchmarks: Readonly<Record<string, (bench: Bench) => Promise<Measu
   'ingest.append': measureAppend,
   'ingest.batch': measureBatches,
   'ingest.single': measureSingles,
+  'ingest.language': measureLanguage,
   'ingest.vs_insert_many': measureAgainstInsertMany,
   projection: measureProjections,
   'query.kpi30d': measureQueries,

@@ -5,14 +5,55 @@ import {
 } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { systemNow } from '@parley/runtime';
 import { medians, startCpuMeter } from './batches.ts';
-import { deploy, type Bench } from './deployment.ts';
+import { deploy, type Bench, type BenchTenant } from './deployment.ts';
 import { latencyDetails, summarize, type Measurement, type Pair } from './measurement.ts';
 import { findFreePort, startServiceProcess } from './service-process.ts';
-import { generateTraffic } from './traffic.ts';
+import { generateTraffic, type TrafficOptions } from './traffic.ts';
 import { callConcurrently, openWireClient, type CallTimes, type WireClient } from './wire-client.ts';
 
 const recordInteraction = `${IngestionService.typeName}/${IngestionService.method.recordInteraction.name}`;
 const concurrencies = [64, 256];
+
+/** A call of RecordInteraction, encoded. */
+export interface EncodedSingle {
+  readonly key: string;
+  readonly request: Buffer;
+}
+
+/** So many calls of one interaction each, tenant by tenant in turn. */
+export function encodeSingles(
+  tenants: readonly BenchTenant[],
+  { count, ...options }: Pick<TrafficOptions, 'seed' | 'count' | 'isUnread'>,
+): readonly EncodedSingle[] {
+  const to = systemNow();
+  const from = new Date(to.getTime() - 60_000);
+  return generateTraffic({ ...options, count: Math.ceil(count * 1.3), from, to })
+    .flatMap(({ event: { eventId, occurredAt, payload } }) =>
+      payload.case === 'interaction' && occurredAt !== undefined
+        ? [create(RecordInteractionRequestSchema, { eventId, occurredAt, interaction: payload.value })]
+        : [],
+    )
+    .slice(0, count)
+    .map((message, index) => ({
+      key: tenants[index % tenants.length]?.key ?? '',
+      request: Buffer.from(toBinary(RecordInteractionRequestSchema, message)),
+    }));
+}
+
+export function sendSingles(
+  client: WireClient,
+  concurrency: number,
+  calls: readonly EncodedSingle[],
+): Promise<CallTimes> {
+  return callConcurrently(
+    concurrency,
+    calls.map(
+      ({ key, request }) =>
+        () =>
+          client.call(recordInteraction, key, request),
+    ),
+  );
+}
 
 /**
  * `ingest.single.cN`: N single durable calls at a time, with all that ingestion does, against a bare echo of the same
@@ -32,35 +73,8 @@ export async function measureSingles(bench: Bench): Promise<Measurement[]> {
     const calls = bench.isQuick ? 300 : 3_000;
     const runs = bench.isQuick ? 2 : 5;
     let seed = 500;
-    const requests = (): readonly { readonly key: string; readonly bytes: Buffer }[] => {
-      const to = systemNow();
-      const traffic = generateTraffic({
-        seed: (seed += 1),
-        count: Math.ceil(calls * 1.3),
-        from: new Date(to.getTime() - 60_000),
-        to,
-      });
-      return traffic
-        .flatMap(({ event: { eventId, occurredAt, payload } }) =>
-          payload.case === 'interaction' && occurredAt !== undefined
-            ? [create(RecordInteractionRequestSchema, { eventId, occurredAt, interaction: payload.value })]
-            : [],
-        )
-        .slice(0, calls)
-        .map((message, index) => ({
-          key: tenants[index % tenants.length]?.key ?? '',
-          bytes: Buffer.from(toBinary(RecordInteractionRequestSchema, message)),
-        }));
-    };
     const send = (client: WireClient, concurrency: number): Promise<CallTimes> =>
-      callConcurrently(
-        concurrency,
-        requests().map(
-          ({ key, bytes }) =>
-            () =>
-              client.call(recordInteraction, key, bytes),
-        ),
-      );
+      sendSingles(client, concurrency, encodeSingles(tenants, { seed: (seed += 1), count: calls }));
 
     bench.say('ingest.single: warming up');
     await send(theirs, 64);

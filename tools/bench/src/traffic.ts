@@ -16,6 +16,8 @@ export interface TrafficOptions {
   readonly from: Date;
   /** When the last can have happened. */
   readonly to: Date;
+  /** Whether interactions come without intent and sentiment, which are read from their texts then. */
+  readonly isUnread?: boolean;
 }
 
 /** What the benchmarks send, and how it is kept. */
@@ -45,7 +47,7 @@ const words =
  * 5,000 members, 10 conversions of them, 3 ratings, about 250 bytes each. Made to cost little, where @parley/demo's are
  * made to be believed.
  */
-export function generateTraffic({ seed, count, from, to }: TrafficOptions): TrafficEvent[] {
+export function generateTraffic({ seed, count, from, to, isUnread = false }: TrafficOptions): TrafficEvent[] {
   const random = createRandom(seed);
   const step = (to.getTime() - from.getTime()) / count;
   let lastInteraction = '';
@@ -73,8 +75,7 @@ export function generateTraffic({ seed, count, from, to }: TrafficOptions): Traf
             memberId,
             conversationId: `conversation-${Math.floor(index / 6)}-of-${seed}`,
             channel: 'web',
-            intent,
-            sentiment: pick(sentiments, random()),
+            ...(!isUnread && { intent, sentiment: pick(sentiments, random()) }),
             messageText: phrase(random, 10),
             responseText: phrase(random, 14),
             responseTimeMs: BigInt(Math.floor(random() * 3_000)),

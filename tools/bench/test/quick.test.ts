@@ -23,6 +23,8 @@ test('every benchmark runs and compares what it measures with a limit', async ()
       'ingest.batch.c4',
       'ingest.batch.c16',
       'ingest.single.c64',
+      'ingest.language.batch.c4',
+      'ingest.language.single.c64',
       'projection.replay.ingestion',
       'projection.replay.metrics',
       'projection.lag.idle',
