@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { hashToken, sentiments } from '@parley/language';
+import { createValenceLexicon, sentiments } from '@parley/language';
 import type { SentimentExample, SentimentName, ValenceLexicon } from '@parley/language';
 import { readDataSet } from './data-sets.ts';
 import type { LabelledText } from './data-sets.ts';
@@ -20,13 +20,12 @@ export const trainedOn: Readonly<Record<string, number>> = {
 export function readLexicon(): ValenceLexicon {
   const main = createRequire(import.meta.url).resolve('vader-sentiment');
   const text = readFileSync(join(dirname(main), '..', 'vader_lexicon.txt'), 'utf8');
-  const lexicon = new Map<number, number>();
-  for (const line of text.split('\n')) {
-    const [token, valence] = line.split('\t');
-    if (token !== undefined && token !== '' && valence !== undefined)
-      lexicon.set(hashToken(token), Number(valence));
-  }
-  return lexicon;
+  return createValenceLexicon(
+    text.split('\n').flatMap((line): (readonly [string, number])[] => {
+      const [token, valence] = line.split('\t');
+      return token === undefined || token === '' || valence === undefined ? [] : [[token, Number(valence)]];
+    }),
+  );
 }
 
 /** Lines of one source as examples; each class counts as much as the others. */

@@ -1,4 +1,5 @@
-export { maxTextLength } from './features.ts';
+export { maxTextLength, partsOf } from './features.ts';
+export type { TextParts } from './features.ts';
 export { fallbackIntent, outOfScopeLabel, readIntent, usualThreshold } from './intent-model.ts';
 export type { IntentModel, IntentReading } from './intent-model.ts';
 export type { IntentQuality, QualityOfIntent } from './intent-quality.ts';
@@ -14,5 +15,5 @@ export { trainingLimits, trainIntents } from './train-intents.ts';
 export type { IntentExample, TrainedIntents, TrainingOptions } from './train-intents.ts';
 export { trainSentiment } from './train-sentiment.ts';
 export type { SentimentExample } from './train-sentiment.ts';
-export { hashToken } from './valence.ts';
+export { createValenceLexicon } from './valence.ts';
 export type { ValenceLexicon } from './valence.ts';

@@ -1,3 +1,5 @@
+import { partsOf } from './features.ts';
+import type { TextParts } from './features.ts';
 import { calibrate } from './logistic-regression.ts';
 import type { Calibrator } from './logistic-regression.ts';
 import { vectorize } from './vectorizer.ts';
@@ -49,8 +51,12 @@ export interface IntentReading {
 }
 
 /** Reads a text. A text without a word that could tell anything is outside. */
-export function readIntent(model: IntentModel, text: string, threshold = usualThreshold): IntentReading {
-  const vector = vectorize(model.vocabulary, text);
+export function readIntent(
+  model: IntentModel,
+  text: string | TextParts,
+  threshold = usualThreshold,
+): IntentReading {
+  const vector = vectorize(model.vocabulary, typeof text === 'string' ? partsOf(text) : text);
   const scores = scoresOf(model, vector);
   const evidence = evidenceOf(scores, model.intents.length, model.knowsOutside, vector.knownShare);
   const bestIntent = model.intents[evidence.best] ?? fallbackIntent;

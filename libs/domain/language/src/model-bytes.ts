@@ -1,4 +1,6 @@
 import type { IntentModel } from './intent-model.ts';
+import { createHashIndex } from './hash-index.ts';
+import type { HashIndex } from './hash-index.ts';
 import { pack, unpack } from './packed-arrays.ts';
 import type { SentimentModel } from './sentiment-model.ts';
 
@@ -23,10 +25,10 @@ export function encodeIntentModel(model: IntentModel): Uint8Array {
     unit,
     confidence,
     outside,
-    placeCount: places.size,
+    placeCount: places.hashes.length,
     weightCount: weights.length,
   };
-  return pack(intentMagic, head, [hashesOf(places), rarity, starts, biases, classes, weights]);
+  return pack(intentMagic, head, [places.hashes, rarity, starts, biases, classes, weights]);
 }
 
 /** @throws Error for anything but the bytes of a model of this form. */
@@ -34,7 +36,7 @@ export function decodeIntentModel(bytes: Uint8Array): IntentModel {
   return decoding('intents', () => {
     const { head, take, end } = unpack<IntentHead>(intentMagic, bytes);
     const { intents, knowsOutside, unit, confidence, outside, placeCount, weightCount } = head;
-    const places = placesOf(new Uint32Array(take(placeCount * 4)));
+    const places = takeIndex(take, placeCount);
     const rarity = new Float32Array(take(placeCount * 4));
     const starts = new Uint32Array(take((placeCount + 1) * 4));
     const biases = new Float32Array(take((intents.length + (knowsOutside ? 1 : 0)) * 4));
@@ -72,15 +74,15 @@ export function encodeSentimentModel({
 }: SentimentModel): Uint8Array {
   const unit = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 1e-9) / largestWeight;
   const head: SentimentHead = {
-    lexiconCount: lexicon.size,
-    placeCount: places.size,
+    lexiconCount: lexicon.valences.length,
+    placeCount: places.hashes.length,
     lexiconWeightCount: lexiconWeights.length,
     unit,
   };
   return pack(sentimentMagic, head, [
-    Uint32Array.from(lexicon.keys()),
-    Float32Array.from(lexicon.values()),
-    hashesOf(places),
+    lexicon.tokens.hashes,
+    lexicon.valences,
+    places.hashes,
     Int16Array.from(weights, (weight) => Math.round(weight / unit)),
     lexiconWeights,
   ]);
@@ -90,28 +92,21 @@ export function encodeSentimentModel({
 export function decodeSentimentModel(bytes: Uint8Array): SentimentModel {
   return decoding('sentiment', () => {
     const { head, take, end } = unpack<SentimentHead>(sentimentMagic, bytes);
-    const tokens = new Uint32Array(take(head.lexiconCount * 4));
+    const tokens = takeIndex(take, head.lexiconCount);
     const valences = new Float32Array(take(head.lexiconCount * 4));
-    const places = placesOf(new Uint32Array(take(head.placeCount * 4)));
+    const places = takeIndex(take, head.placeCount);
     const weights = Float32Array.from(
       new Int16Array(take(head.placeCount * 6)),
       (weight) => weight * head.unit,
     );
     const lexiconWeights = new Float32Array(take(head.lexiconWeightCount * 4));
     end();
-    const lexicon = new Map(Array.from(tokens, (token, index) => [token, valences[index] ?? 0]));
-    return { lexicon, places, weights, lexiconWeights };
+    return { lexicon: { tokens, valences }, places, weights, lexiconWeights };
   });
 }
 
-function hashesOf(places: ReadonlyMap<number, number>): Uint32Array {
-  const hashes = new Uint32Array(places.size);
-  for (const [hash, place] of places) hashes[place] = hash;
-  return hashes;
-}
-
-function placesOf(hashes: Uint32Array): ReadonlyMap<number, number> {
-  return new Map(Array.from(hashes, (hash, place) => [hash, place]));
+function takeIndex(take: (byteCount: number) => ArrayBuffer, count: number): HashIndex {
+  return createHashIndex(new Int32Array(take(count * 4)));
 }
 
 function decoding<Model>(of: string, decode: () => Model): Model {

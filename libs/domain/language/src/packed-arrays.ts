@@ -1,4 +1,4 @@
-type Packed = Uint32Array | Float32Array | Uint16Array | Int16Array;
+type Packed = Uint32Array | Int32Array | Float32Array | Uint16Array | Int16Array;
 
 /** A JSON value and arrays as bytes, little-endian: a word that says what it is, the length of the JSON, it, the arrays. */
 export function pack(magic: number, head: object, arrays: readonly Packed[]): Uint8Array {

@@ -1,18 +1,15 @@
 import { expect, test } from 'vitest';
 import {
+  createValenceLexicon,
   decodeSentimentModel,
   encodeSentimentModel,
-  hashToken,
   readSentiment,
   trainSentiment,
 } from './index.ts';
 import { valenceOf } from './valence.ts';
 
-const lexicon = new Map(
-  Object.entries({ love: 3.2, great: 3.1, hate: -2.7, awful: -2, ':(': -1.9 }).map(([token, valence]) => [
-    hashToken(token),
-    valence,
-  ]),
+const lexicon = createValenceLexicon(
+  Object.entries({ love: 3.2, great: 3.1, hate: -2.7, awful: -2, ':(': -1.9 }),
 );
 const examples = [
   ...['i love it', 'great work', 'love this great bot'].map((text) => ({

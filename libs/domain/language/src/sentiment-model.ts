@@ -1,4 +1,7 @@
 import { partsOf } from './features.ts';
+import type { TextParts } from './features.ts';
+import { placeOf } from './hash-index.ts';
+import type { HashIndex } from './hash-index.ts';
 import { valenceOf } from './valence.ts';
 import type { ValenceLexicon } from './valence.ts';
 
@@ -10,7 +13,7 @@ export type SentimentName = (typeof sentiments)[number];
 export interface SentimentModel {
   readonly lexicon: ValenceLexicon;
   /** The place of each known word or pair, from 0. */
-  readonly places: ReadonlyMap<number, number>;
+  readonly places: HashIndex;
   /** Three weights for each place, one for each class. */
   readonly weights: Float32Array;
   /** Three weights for each quantity that the lexicon gives, and last the biases. */
@@ -27,8 +30,9 @@ export interface SentimentReading {
 }
 
 /** A text without a word is neutral, and one in words that the model does not know nearly so. */
-export function readSentiment(model: SentimentModel, text: string): SentimentReading {
-  const [positive = 0, neutral = 0, negative = 0] = probabilitiesOf(model, sentimentFeatures(model, text));
+export function readSentiment(model: SentimentModel, text: string | TextParts): SentimentReading {
+  const parts = typeof text === 'string' ? partsOf(text) : text;
+  const [positive = 0, neutral = 0, negative = 0] = probabilitiesOf(model, sentimentFeatures(model, parts));
   const confidence = Math.max(positive, neutral, negative);
   return {
     sentiment: confidence === neutral ? 'neutral' : confidence === positive ? 'positive' : 'negative',
@@ -49,25 +53,23 @@ export interface SentimentFeatures {
 /** What a model looks at in a text. */
 export function sentimentFeatures(
   { lexicon, places }: Pick<SentimentModel, 'lexicon' | 'places'>,
-  text: string,
+  { text, words }: TextParts,
 ): SentimentFeatures {
-  const { words } = partsOf(text);
   const known: number[] = [];
-  for (const hash of words.keys()) {
-    const place = places.get(hash);
-    if (place !== undefined) known.push(place);
+  for (const hash of words.hashes) {
+    const place = placeOf(places, hash);
+    if (place >= 0) known.push(place);
   }
   const { compound, positiveSum, negativeSum, isExclaimed, isQuestion, isNegated } = valenceOf(lexicon, text);
-  const steps = [-0.75, -0.5, -0.25, -0.05, 0.05, 0.25, 0.5, 0.75];
   return {
     places: known,
-    value: 1 / Math.sqrt(Math.max(words.size, 1)),
+    value: 1 / Math.sqrt(Math.max(words.hashes.length, 1)),
     quantities: [
       compound,
       Math.abs(compound),
       Math.min(positiveSum, 10) / 5,
       Math.min(negativeSum, 10) / 5,
-      ...steps.map((step) => (compound > step ? 1 : 0)),
+      ...compoundSteps.map((step) => (compound > step ? 1 : 0)),
       isExclaimed ? 1 : 0,
       isQuestion ? 1 : 0,
       isNegated ? 1 : 0,
@@ -77,21 +79,32 @@ export function sentimentFeatures(
   };
 }
 
+const compoundSteps = [-0.75, -0.5, -0.25, -0.05, 0.05, 0.25, 0.5, 0.75];
+
 /** The probability of each class. */
 export function probabilitiesOf(
   { weights, lexiconWeights }: Pick<SentimentModel, 'weights' | 'lexiconWeights'>,
   { places, value, quantities }: SentimentFeatures,
 ): readonly number[] {
-  const sums = [0, 0, 0];
-  for (let number = 0; number < 3; number += 1) {
-    let sum = 0;
-    for (const place of places) sum += value * (weights[place * 3 + number] ?? 0);
-    for (const [at, quantity] of quantities.entries())
-      sum += quantity * (lexiconWeights[at * 3 + number] ?? 0);
-    sums[number] = sum;
+  let [positive, neutral, negative] = [0, 0, 0];
+  for (const place of places) {
+    positive += weights[place * 3] ?? 0;
+    neutral += weights[place * 3 + 1] ?? 0;
+    negative += weights[place * 3 + 2] ?? 0;
   }
-  const most = Math.max(...sums);
-  const powers = sums.map((sum) => Math.exp(sum - most));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
+  positive *= value;
+  neutral *= value;
+  negative *= value;
+  for (let at = 0; at < quantities.length; at += 1) {
+    const quantity = quantities[at] ?? 0;
+    positive += quantity * (lexiconWeights[at * 3] ?? 0);
+    neutral += quantity * (lexiconWeights[at * 3 + 1] ?? 0);
+    negative += quantity * (lexiconWeights[at * 3 + 2] ?? 0);
+  }
+  const most = Math.max(positive, neutral, negative);
+  positive = Math.exp(positive - most);
+  neutral = Math.exp(neutral - most);
+  negative = Math.exp(negative - most);
+  const total = positive + neutral + negative;
+  return [positive / total, neutral / total, negative / total];
 }

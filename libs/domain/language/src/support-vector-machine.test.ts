@@ -5,7 +5,7 @@ import { trainSvm } from './support-vector-machine.ts';
 const random = createRandom(5);
 const vectors = Array.from({ length: 60 }, () => ({
   places: Int32Array.of(0, 1),
-  values: Float64Array.of(random() * 2 - 1, random() * 2 - 1),
+  values: Float32Array.of(random() * 2 - 1, random() * 2 - 1),
   knownShare: 1,
 }));
 const isPositive = (index: number) => {

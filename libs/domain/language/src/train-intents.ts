@@ -9,7 +9,7 @@ import { assess } from './intent-quality.ts';
 import type { HeldOutReading, IntentQuality } from './intent-quality.ts';
 import { createRandom, shuffle } from './random.ts';
 import { trainSvm } from './support-vector-machine.ts';
-import { learnVocabulary, vectorizeParts } from './vectorizer.ts';
+import { learnVocabulary, vectorize } from './vectorizer.ts';
 
 /** A text with the intent that it stands for, or `oos`. */
 export interface IntentExample {
@@ -110,7 +110,7 @@ function holdOut(
   parts: TextParts,
   isOutside: boolean,
 ): HeldOut {
-  const vector = vectorizeParts(classifier.vocabulary, parts);
+  const vector = vectorize(classifier.vocabulary, parts);
   const scores = scoresOf(classifier, vector);
   const evidence = evidenceOf(scores, classifier.intents.length, classifier.knowsOutside, vector.knownShare);
   return { label, isOutside, bestIntent: classifier.intents[evidence.best] ?? fallbackIntent, evidence };
@@ -170,7 +170,7 @@ function trainClassifier(
   );
   const knowsOutside = labels.includes(intents.length);
   const vocabulary = learnVocabulary(parts, examples.length < 300 ? 1 : 2);
-  const vectors = parts.map((part) => vectorizeParts(vocabulary, part));
+  const vectors = parts.map((part) => vectorize(vocabulary, part));
   const dimension = vocabulary.rarity.length;
   const classCount = intents.length + (knowsOutside ? 1 : 0);
   const random = createRandom(seed);

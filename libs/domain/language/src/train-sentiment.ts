@@ -1,4 +1,5 @@
 import { partsOf } from './features.ts';
+import { createHashIndex } from './hash-index.ts';
 import { createRandom, shuffle } from './random.ts';
 import { probabilitiesOf, sentimentFeatures, sentiments } from './sentiment-model.ts';
 import type { SentimentModel, SentimentName } from './sentiment-model.ts';
@@ -30,14 +31,15 @@ export function trainSentiment(
   examples: readonly SentimentExample[],
   seed = 1,
 ): SentimentModel {
+  const parts = examples.map(({ text }) => partsOf(text));
   const counts = new Map<number, number>();
-  for (const { text } of examples)
-    for (const hash of partsOf(text).words.keys()) counts.set(hash, (counts.get(hash) ?? 0) + 1);
-  const places = new Map<number, number>();
-  for (const [hash, count] of counts) if (count >= fewestTexts) places.set(hash, places.size);
-  const features = examples.map(({ text }) => sentimentFeatures({ lexicon, places }, text));
+  for (const { words } of parts)
+    for (const hash of words.hashes) counts.set(hash, (counts.get(hash) ?? 0) + 1);
+  const kept = [...counts].filter(([, count]) => count >= fewestTexts);
+  const places = createHashIndex(Int32Array.from(kept, ([hash]) => hash));
+  const features = parts.map((part) => sentimentFeatures({ lexicon, places }, part));
   const width = features[0]?.quantities.length ?? 0;
-  const weights = new Float32Array(places.size * 3);
+  const weights = new Float32Array(places.hashes.length * 3);
   const lexiconWeights = new Float32Array(width * 3);
   const squares = new Float32Array(weights.length).fill(1e-3);
   const lexiconSquares = new Float32Array(lexiconWeights.length).fill(1e-3);

@@ -1,7 +1,23 @@
-import { maxTextLength } from './features.ts';
+import { createHashIndex, placeOf } from './hash-index.ts';
+import type { HashIndex } from './hash-index.ts';
 
-/** How good or bad each of some words and emoticons sounds, about −4 to 4, by the hash of its text. */
-export type ValenceLexicon = ReadonlyMap<number, number>;
+/** How good or bad each of some words and emoticons sounds, by the hash of its text. */
+export interface ValenceLexicon {
+  readonly tokens: HashIndex;
+  /** About −4 to 4, at the place of each. */
+  readonly valences: Float32Array;
+}
+
+/** Of two with the same hash, the last one counts. */
+export function createValenceLexicon(
+  entries: Iterable<readonly [token: string, valence: number]>,
+): ValenceLexicon {
+  const known = new Map(Array.from(entries, ([token, valence]) => [hashToken(token), valence]));
+  return {
+    tokens: createHashIndex(Int32Array.from(known.keys())),
+    valences: Float32Array.from(known.values()),
+  };
+}
 
 /** What the lexicon says of a text. */
 export interface Valence {
@@ -23,17 +39,24 @@ const negations: ReadonlySet<string> = new Set(
 const turned = -0.74;
 const reach = 3;
 const squeeze = 15;
+const spaces = /\s+/;
+/** What stands around a word. */
+const edges = /^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu;
 
 /** Looks a text's words and emoticons up. */
-export function valenceOf(lexicon: ValenceLexicon, text: string): Valence {
-  const cut = text.slice(0, maxTextLength);
+export function valenceOf({ tokens, valences }: ValenceLexicon, text: string): Valence {
   let positiveSum = 0;
   let negativeSum = 0;
   let sinceNegation = reach + 1;
   let isNegated = false;
-  for (const raw of cut.toLowerCase().replaceAll('’', "'").split(/\s+/)) {
-    const word = lexicon.has(hashToken(raw)) ? raw : raw.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '');
-    const valence = lexicon.get(hashToken(word)) ?? 0;
+  for (const raw of text.toLowerCase().replaceAll('’', "'").split(spaces)) {
+    let word = raw;
+    let place = placeOf(tokens, hashToken(raw));
+    if (place < 0) {
+      word = raw.replace(edges, '');
+      if (word !== raw) place = placeOf(tokens, hashToken(word));
+    }
+    const valence = place < 0 ? 0 : (valences[place] ?? 0);
     const felt = sinceNegation <= reach ? valence * turned : valence;
     if (felt > 0) positiveSum += felt;
     else negativeSum -= felt;
@@ -48,16 +71,16 @@ export function valenceOf(lexicon: ValenceLexicon, text: string): Valence {
     compound: sum / Math.sqrt(sum * sum + squeeze),
     positiveSum,
     negativeSum,
-    isExclaimed: cut.includes('!'),
-    isQuestion: cut.includes('?'),
+    isExclaimed: text.includes('!'),
+    isQuestion: text.includes('?'),
     isNegated,
   };
 }
 
 /** FNV-1a over UTF-16 units. Part of every stored model: never to be changed. */
-export function hashToken(token: string): number {
+function hashToken(token: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < token.length; index += 1)
     hash = Math.imul(hash ^ token.charCodeAt(index), 0x01000193);
-  return hash >>> 0;
+  return hash;
 }

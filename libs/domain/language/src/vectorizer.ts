@@ -1,10 +1,11 @@
-import { partsOf } from './features.ts';
 import type { TextParts } from './features.ts';
+import { createHashIndex, placeOf } from './hash-index.ts';
+import type { HashIndex } from './hash-index.ts';
 
 /** Which parts a model knows, and how much each weighs for being rare. */
 export interface Vocabulary {
   /** The place of each known part, from 0. */
-  readonly places: ReadonlyMap<number, number>;
+  readonly places: HashIndex;
   /** The inverse document frequency at each place. */
   readonly rarity: Float32Array;
 }
@@ -12,54 +13,47 @@ export interface Vocabulary {
 /** A text as a model sees it: sparse, each of its two blocks of length 1. */
 export interface TextVector {
   readonly places: Int32Array;
-  readonly values: Float64Array;
+  readonly values: Float32Array;
   /** The share of the text's parts that the model knows, 0 to 1. */
   readonly knownShare: number;
 }
 
 /** The parts that occur in at least so many of the texts. */
 export function learnVocabulary(texts: readonly TextParts[], minTexts: number): Vocabulary {
-  const texsWith = new Map<number, number>();
+  const textsWith = new Map<number, number>();
   for (const { words, characters } of texts) {
-    for (const hash of words.keys()) texsWith.set(hash, (texsWith.get(hash) ?? 0) + 1);
-    for (const hash of characters.keys()) texsWith.set(hash, (texsWith.get(hash) ?? 0) + 1);
+    for (const { hashes } of [words, characters])
+      for (const hash of hashes) textsWith.set(hash, (textsWith.get(hash) ?? 0) + 1);
   }
-  const kept = [...texsWith].filter(([, count]) => count >= minTexts);
-  const places = new Map<number, number>();
-  const rarity = new Float32Array(kept.length);
-  for (const [place, [hash, count]] of kept.entries()) {
-    places.set(hash, place);
+  const kept = [...textsWith].filter(([, count]) => count >= minTexts);
+  return {
+    places: createHashIndex(Int32Array.from(kept, ([hash]) => hash)),
     // Smoothed, as if one more text held every part.
-    rarity[place] = Math.log((1 + texts.length) / (1 + count)) + 1;
-  }
-  return { places, rarity };
+    rarity: Float32Array.from(kept, ([, count]) => Math.log((1 + texts.length) / (1 + count)) + 1),
+  };
 }
 
 /** A text as a vector over a vocabulary: sublinear counts times rarity. */
-export function vectorize(vocabulary: Vocabulary, text: string): TextVector {
-  return vectorizeParts(vocabulary, partsOf(text));
-}
-
-export function vectorizeParts({ places, rarity }: Vocabulary, { words, characters }: TextParts): TextVector {
-  const most = words.size + characters.size;
+export function vectorize({ places, rarity }: Vocabulary, { words, characters }: TextParts): TextVector {
+  const most = words.hashes.length + characters.hashes.length;
   const foundPlaces = new Int32Array(most);
-  const values = new Float64Array(most);
+  const values = new Float32Array(most);
   let length = 0;
-  for (const block of [words, characters]) {
+  for (const { hashes, counts } of [words, characters]) {
     const from = length;
     let squares = 0;
-    for (const [hash, count] of block) {
-      const place = places.get(hash);
-      if (place === undefined) continue;
-      const value = (1 + Math.log(count)) * (rarity[place] ?? 0);
+    for (let at = 0; at < hashes.length; at += 1) {
+      const place = placeOf(places, hashes[at] ?? 0);
+      if (place < 0) continue;
+      const count = counts[at] ?? 1;
+      const value = (count === 1 ? 1 : 1 + Math.log(count)) * (rarity[place] ?? 0);
       foundPlaces[length] = place;
       values[length] = value;
       squares += value * value;
       length += 1;
     }
-    const norm = Math.sqrt(squares);
-    if (norm > 0)
-      for (let index = from; index < length; index += 1) values[index] = (values[index] ?? 0) / norm;
+    const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+    for (let index = from; index < length; index += 1) values[index] = (values[index] ?? 0) * scale;
   }
   return {
     places: foundPlaces.subarray(0, length),
