@@ -43,7 +43,6 @@ interface Unread extends TenantPlace {
 
 const batchSize = 500;
 const lookEveryMs = 2_000;
-/** Where nothing was written, the cursor is kept up so often: what is looked through twice costs little. */
 const saveEveryMs = 2_000;
 const questionsAtOnce = 100;
 const attempts = 2;
@@ -95,7 +94,17 @@ export function startLateReader(dependencies: LateReaderDependencies): { close()
       },
       (holdSeconds * 1_000) / 3,
     );
-    let savedAt = now().getTime();
+    // Where nothing was written the cursor is kept up now and then: what is looked through twice costs little.
+    let seen: bigint | undefined;
+    const saving = setInterval(() => {
+      if (seen === undefined) return;
+      const offset = seen;
+      seen = undefined;
+      cursors
+        .advance(partition, offset)
+        .then((isHeld) => !isHeld && lost.abort())
+        .catch(() => lost.abort());
+    }, saveEveryMs);
     try {
       for await (const { events } of log.tail({
         partition,
@@ -105,15 +114,18 @@ export function startLateReader(dependencies: LateReaderDependencies): { close()
       })) {
         const last = events.at(-1);
         if (last === undefined) continue;
-        const hasWritten = await readLate(partition, events, ended);
-        if (!hasWritten && now().getTime() - savedAt < saveEveryMs) continue;
-        savedAt = now().getTime();
+        if (!(await readLate(partition, events, ended))) {
+          seen = last.offset;
+          continue;
+        }
+        seen = undefined;
         if (!(await cursors.advance(partition, last.offset))) return;
       }
     } catch (error) {
       if (!ended.aborted) logger.warn({ error, partition }, 'reading has stopped, and is taken up again');
     } finally {
       clearInterval(renewal);
+      clearInterval(saving);
     }
   }
 
@@ -168,7 +180,7 @@ export function startLateReader(dependencies: LateReaderDependencies): { close()
     tenant: TenantPlace,
     unread: readonly Unread[],
     ended: AbortSignal,
-  ): Promise<readonly Uint8Array[]> {
+  ): Promise<readonly (Uint8Array | undefined)[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await reader.read(tenant, unread, readOptions);

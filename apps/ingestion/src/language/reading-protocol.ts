@@ -15,13 +15,17 @@ export interface ReadingModel {
   readonly threshold: number | undefined;
 }
 
-/** To the thread. */
+/** What is sought in a text, as bits. */
+export const wants = { intent: 1, sentiment: 2 } as const;
+
+/** To the thread. Of each text, what is sought in it. */
 export type ReadingRequest =
   | {
       readonly kind: 'read';
       readonly id: number;
       readonly model: ReadingModel;
-      readonly texts: readonly TextToRead[];
+      readonly texts: readonly string[];
+      readonly wants: Uint8Array;
     }
   | { readonly kind: 'model'; readonly key: string; readonly bytes: Uint8Array };
 

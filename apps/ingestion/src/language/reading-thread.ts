@@ -1,10 +1,10 @@
 import { parentPort } from 'node:worker_threads';
-import { create, toBinary } from '@bufbuild/protobuf';
-import { Sentiment, UnderstandingSchema } from '@parley/contracts/parley/ingestion/v1/event';
-import { decodeIntentModel, readIntent, readSentiment } from '@parley/language';
+import { decodeIntentModel, partsOf, readIntent, readSentiment } from '@parley/language';
 import type { IntentModel } from '@parley/language';
+import { encodeUnderstanding } from './encode-understanding.ts';
 import { createModelCache } from './model-cache.ts';
-import type { ReadingAnswer, ReadingModel, ReadingRequest, TextToRead } from './reading-protocol.ts';
+import { wants } from './reading-protocol.ts';
+import type { ReadingAnswer, ReadingModel, ReadingRequest } from './reading-protocol.ts';
 import { commonIntents, commonIntentsName, sentimentModel, sentimentModelName } from './shipped-models.ts';
 
 const port = parentPort;
@@ -12,12 +12,6 @@ if (port === null) throw new Error('This runs in a thread.');
 
 const maxModelBytes = 64 * 1024 * 1024;
 const models = createModelCache<IntentModel>(maxModelBytes);
-
-const sentiments = {
-  positive: Sentiment.POSITIVE,
-  neutral: Sentiment.NEUTRAL,
-  negative: Sentiment.NEGATIVE,
-} as const;
 
 port.on('message', (request: ReadingRequest) => {
   if (request.kind === 'model') {
@@ -28,14 +22,14 @@ port.on('message', (request: ReadingRequest) => {
   port.postMessage(answer, transfer);
 });
 
-function answerTo({ id, model, texts }: Extract<ReadingRequest, { kind: 'read' }>): {
+function answerTo({ id, model, texts, wants: sought }: Extract<ReadingRequest, { kind: 'read' }>): {
   readonly answer: ReadingAnswer;
   readonly transfer: readonly ArrayBuffer[];
 } {
   try {
     const intents = model.key === '' ? commonIntents : models.find(model.key);
     if (intents === undefined) return { answer: { kind: 'missing', id }, transfer: [] };
-    const messages = texts.map((text) => understand(intents, model, text));
+    const messages = texts.map((text, index) => understand(intents, model, text, sought[index] ?? 0));
     const lengths = Uint32Array.from(messages, (message) => message.length);
     const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
     let end = 0;
@@ -53,21 +47,16 @@ function answerTo({ id, model, texts }: Extract<ReadingRequest, { kind: 'read' }
 function understand(
   intents: IntentModel,
   { key, version, threshold }: ReadingModel,
-  { text, wantsIntent, wantsSentiment }: TextToRead,
+  text: string,
+  sought: number,
 ): Uint8Array {
+  const parts = partsOf(text);
   const names: string[] = [];
-  const understanding = create(UnderstandingSchema);
-  if (wantsIntent) {
-    Object.assign(understanding, readIntent(intents, text, threshold));
-    names.push(key === '' ? commonIntentsName : `intents/${version}`);
-  }
-  if (wantsSentiment) {
-    const { sentiment, score, confidence } = readSentiment(sentimentModel, text);
-    understanding.sentiment = sentiments[sentiment];
-    understanding.sentimentScore = score;
-    understanding.sentimentConfidence = confidence;
-    names.push(sentimentModelName);
-  }
-  understanding.modelVersion = names.join(' ');
-  return toBinary(UnderstandingSchema, understanding);
+  if (sought & wants.intent) names.push(key === '' ? commonIntentsName : `intents/${version}`);
+  if (sought & wants.sentiment) names.push(sentimentModelName);
+  return encodeUnderstanding({
+    ...(sought & wants.intent && { intent: readIntent(intents, parts, threshold) }),
+    ...(sought & wants.sentiment && { sentiment: readSentiment(sentimentModel, parts) }),
+    modelVersion: names.join(' '),
+  });
 }

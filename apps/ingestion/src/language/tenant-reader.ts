@@ -13,7 +13,7 @@ export interface TenantReader {
     tenant: TenantPlace,
     texts: readonly TextToRead[],
     options: ReadOptions,
-  ): Promise<readonly Uint8Array[]>;
+  ): Promise<readonly (Uint8Array | undefined)[]>;
   /** Asks anew how this tenant's texts are read. */
   forget(tenant: TenantPlace): void;
 }

@@ -95,7 +95,11 @@ export function createLanguageRoutes({
         texts.map((text) => ({ text, wantsIntent: true, wantsSentiment: true })),
         understandOptions,
       );
-      return { understandings: understandings.map((bytes) => fromBinary(UnderstandingSchema, bytes)) };
+      return {
+        understandings: understandings.map((bytes) =>
+          fromBinary(UnderstandingSchema, bytes ?? new Uint8Array()),
+        ),
+      };
     },
 
     async getLanguageSettings(_request, context) {

@@ -29,7 +29,7 @@ export function createReadingCursors(worker: Database, holder: string): ReadingC
 
     async advance(partition, offset) {
       const { rows } = await worker.query(
-        `update reading_cursors set log_offset = $3, held_until = clock_timestamp() + make_interval(secs => $4)
+        `update reading_cursors set log_offset = greatest(log_offset, $3), held_until = clock_timestamp() + make_interval(secs => $4)
           where partition = $1 and holder = $2
          returning 1`,
         [partition, holder, offset, holdSeconds],

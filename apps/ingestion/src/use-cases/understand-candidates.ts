@@ -12,19 +12,31 @@ export type Understand = (
   candidates: readonly CandidateEvent[],
 ) => Promise<readonly CandidateEvent[]>;
 
-/** An acknowledgement is held up by no more; what is later is read after it is committed. */
-const timeoutMs = 100;
-/** What can be read in that time, at some half a microsecond a character. */
-const maxWaiting = 200_000;
+/**
+ * An acknowledgement is held up by no more, and by two more for each text: what is later is read after it is
+ * committed, which costs an event more and takes several times as long.
+ */
+const longestMs = 100;
+const longestMsOfText = 2;
+/** What is read in a millisecond also by a busy machine. */
+const costOfMs = 1_000;
+/** Of all calls together: more would be late, and is better read later. */
+const maxWaiting = 2_000_000;
 
 /** Adds intent and sentiment to what has text and lacks one of them; only that is sent to be read. */
 export function createUnderstand(reader: TenantReader, logger: Logger): Understand {
   return async (tenant, candidates) => {
-    const unread = withinBudget(candidates.filter(isUnread));
+    const all = candidates.filter(isUnread);
+    const timeoutMs = longestMs + longestMsOfText * all.length;
+    const unread = withinBudget(all, timeoutMs * costOfMs);
     if (unread.length === 0) return candidates;
     try {
       const texts = unread.map(({ unread: text }) => text);
-      const understandings = await within(timeoutMs, reader.read(tenant, texts, { maxWaiting, timeoutMs }));
+      // The model's address has to be looked up first, which has its time too.
+      const understandings = await within(
+        timeoutMs + longestMs,
+        reader.read(tenant, texts, { maxWaiting, timeoutMs, takesPart: true }),
+      );
       if (understandings === undefined) return candidates;
       const read = new Map<CandidateEvent, CandidateEvent>();
       for (const [index, candidate] of unread.entries()) {
@@ -43,8 +55,8 @@ export function createUnderstand(reader: TenantReader, logger: Logger): Understa
 }
 
 /** As many as can be read in time; the rest is read after it is committed. */
-function withinBudget(unread: readonly Unread[]): readonly Unread[] {
-  let left = maxWaiting;
+function withinBudget(unread: readonly Unread[], budget: number): readonly Unread[] {
+  let left = budget;
   const tooMany = unread.findIndex(({ unread: { text } }) => (left -= text.length + textCost) < 0);
   return tooMany === -1 ? unread : unread.slice(0, tooMany);
 }
