@@ -1,4 +1,5 @@
 import { createClient } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import {
   acceptServices,
   cacheResolver,
@@ -7,11 +8,13 @@ import {
   type CredentialResolver,
 } from '@parley/access';
 import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_service';
+import { ErasureService } from '@parley/contracts/parley/ingestion/v1/erasure_service';
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import type { LogSource } from '@parley/event';
 import { createRemoteLogSource } from '@parley/projection';
 import { createTransportTo } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
+import type { ErasureCoordinator } from './erasure-confirmer.ts';
 
 export interface IngestionPeerOptions {
   readonly url: string;
@@ -26,6 +29,7 @@ export interface IngestionPeer {
   /** Asks ingestion, and remembers for seconds. */
   readonly resolver: CredentialResolver;
   readonly source: LogSource;
+  readonly erasures: ErasureCoordinator;
   close(): void;
 }
 
@@ -44,10 +48,31 @@ export function openIngestionPeer({ url, serviceSecret, service, now }: Ingestio
   const resolver = cacheResolver(createRemoteResolver(createClient(AccessService, calls)), { now });
   return {
     resolver: acceptServices(serviceSecret, resolver),
+    erasures: createRemoteErasures(createClient(ErasureService, calls)),
     source: createRemoteLogSource({ client: createClient(EventLogService, tails) }),
     close: () => {
       calls.close();
       tails.close();
+    },
+  };
+}
+
+function createRemoteErasures(client: Client<typeof ErasureService>): ErasureCoordinator {
+  return {
+    async listPending(service, signal) {
+      const { erasures } = await client.listPendingErasures({ service }, { signal });
+      return erasures.map(({ logEmptied, ...erasure }) => ({ ...erasure, isLogEmptied: logEmptied }));
+    },
+    async confirm({ receiptId, service, erased, isLogEmptied }, signal) {
+      await client.confirmErasure(
+        {
+          receiptId,
+          service,
+          erased: erased.map((rows) => ({ ...rows, service })),
+          logEmptied: isLogEmptied,
+        },
+        { signal },
+      );
     },
   };
 }

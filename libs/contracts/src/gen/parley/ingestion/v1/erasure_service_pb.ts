@@ -13,7 +13,105 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/erasure_service.proto.
  */
 export const file_parley_ingestion_v1_erasure_service: GenFile = /*@__PURE__*/
-  fileDesc("CilwYXJsZXkvaW5nZXN0aW9uL3YxL2VyYXN1cmVfc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSKNAQoVQ29uZmlybUVyYXN1cmVSZXF1ZXN0Eh0KCnJlY2VpcHRfaWQYASABKAlCCbpIBnIEEAEYZBIaCgdzZXJ2aWNlGAIgASgJQgm6SAZyBBABGDISOQoGZXJhc2VkGAMgAygLMh8ucGFybGV5LmluZ2VzdGlvbi52MS5FcmFzZWRSb3dzQgi6SAWSAQIQZCIYChZDb25maXJtRXJhc3VyZVJlc3BvbnNlMoABCg5FcmFzdXJlU2VydmljZRJuCg5Db25maXJtRXJhc3VyZRIqLnBhcmxleS5pbmdlc3Rpb24udjEuQ29uZmlybUVyYXN1cmVSZXF1ZXN0GisucGFybGV5LmluZ2VzdGlvbi52MS5Db25maXJtRXJhc3VyZVJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_parley_ingestion_v1_privacy_service]);
+  fileDesc("CilwYXJsZXkvaW5nZXN0aW9uL3YxL2VyYXN1cmVfc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSI4ChpMaXN0UGVuZGluZ0VyYXN1cmVzUmVxdWVzdBIaCgdzZXJ2aWNlGAEgASgJQgm6SAZyBBABGDIiVAobTGlzdFBlbmRpbmdFcmFzdXJlc1Jlc3BvbnNlEjUKCGVyYXN1cmVzGAEgAygLMiMucGFybGV5LmluZ2VzdGlvbi52MS5QZW5kaW5nRXJhc3VyZSKHAQoOUGVuZGluZ0VyYXN1cmUSEgoKcmVjZWlwdF9pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSEQoJcGFydGl0aW9uGAMgASgFEhIKCmxvZ19vZmZzZXQYBCABKAMSEgoKbWVtYmVyX2lkcxgFIAMoCRITCgtsb2dfZW1wdGllZBgGIAEoCCKiAQoVQ29uZmlybUVyYXN1cmVSZXF1ZXN0Eh0KCnJlY2VpcHRfaWQYASABKAlCCbpIBnIEEAEYZBIaCgdzZXJ2aWNlGAIgASgJQgm6SAZyBBABGDISOQoGZXJhc2VkGAMgAygLMh8ucGFybGV5LmluZ2VzdGlvbi52MS5FcmFzZWRSb3dzQgi6SAWSAQIQZBITCgtsb2dfZW1wdGllZBgEIAEoCCIYChZDb25maXJtRXJhc3VyZVJlc3BvbnNlMv8BCg5FcmFzdXJlU2VydmljZRJ9ChNMaXN0UGVuZGluZ0VyYXN1cmVzEi8ucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0UGVuZGluZ0VyYXN1cmVzUmVxdWVzdBowLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFBlbmRpbmdFcmFzdXJlc1Jlc3BvbnNlIgOQAgESbgoOQ29uZmlybUVyYXN1cmUSKi5wYXJsZXkuaW5nZXN0aW9uLnYxLkNvbmZpcm1FcmFzdXJlUmVxdWVzdBorLnBhcmxleS5pbmdlc3Rpb24udjEuQ29uZmlybUVyYXN1cmVSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_parley_ingestion_v1_privacy_service]);
+
+/**
+ * Asks what is to be confirmed.
+ *
+ * @generated from message parley.ingestion.v1.ListPendingErasuresRequest
+ */
+export type ListPendingErasuresRequest = Message<"parley.ingestion.v1.ListPendingErasuresRequest"> & {
+  /**
+   * The service.
+   *
+   * @generated from field: string service = 1;
+   */
+  service: string;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListPendingErasuresRequest.
+ * Use `create(ListPendingErasuresRequestSchema)` to create a new message.
+ */
+export const ListPendingErasuresRequestSchema: GenMessage<ListPendingErasuresRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_erasure_service, 0);
+
+/**
+ * Gives what is to be confirmed.
+ *
+ * @generated from message parley.ingestion.v1.ListPendingErasuresResponse
+ */
+export type ListPendingErasuresResponse = Message<"parley.ingestion.v1.ListPendingErasuresResponse"> & {
+  /**
+   * The oldest first, at most 100.
+   *
+   * @generated from field: repeated parley.ingestion.v1.PendingErasure erasures = 1;
+   */
+  erasures: PendingErasure[];
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListPendingErasuresResponse.
+ * Use `create(ListPendingErasuresResponseSchema)` to create a new message.
+ */
+export const ListPendingErasuresResponseSchema: GenMessage<ListPendingErasuresResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_erasure_service, 1);
+
+/**
+ * An erasure that a service has still to confirm.
+ *
+ * @generated from message parley.ingestion.v1.PendingErasure
+ */
+export type PendingErasure = Message<"parley.ingestion.v1.PendingErasure"> & {
+  /**
+   * The receipt's id.
+   *
+   * @generated from field: string receipt_id = 1;
+   */
+  receiptId: string;
+
+  /**
+   * The tenant, a UUID in text.
+   *
+   * @generated from field: string tenant_id = 2;
+   */
+  tenantId: string;
+
+  /**
+   * The partition of the log.
+   *
+   * @generated from field: int32 partition = 3;
+   */
+  partition: number;
+
+  /**
+   * Where the erasure's last event is.
+   *
+   * @generated from field: int64 log_offset = 4;
+   */
+  logOffset: bigint;
+
+  /**
+   * The member, under every id that it has in the log.
+   *
+   * @generated from field: repeated string member_ids = 5;
+   */
+  memberIds: string[];
+
+  /**
+   * Whether the log holds nothing of the member any more but for the erasure itself.
+   *
+   * @generated from field: bool log_emptied = 6;
+   */
+  logEmptied: boolean;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.PendingErasure.
+ * Use `create(PendingErasureSchema)` to create a new message.
+ */
+export const PendingErasureSchema: GenMessage<PendingErasure> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_erasure_service, 2);
 
 /**
  * Confirms an erasure.
@@ -41,6 +139,13 @@ export type ConfirmErasureRequest = Message<"parley.ingestion.v1.ConfirmErasureR
    * @generated from field: repeated parley.ingestion.v1.ErasedRows erased = 3;
    */
   erased: ErasedRows[];
+
+  /**
+   * Whether it was told that the log is emptied before it looked.
+   *
+   * @generated from field: bool log_emptied = 4;
+   */
+  logEmptied: boolean;
 };
 
 /**
@@ -48,7 +153,7 @@ export type ConfirmErasureRequest = Message<"parley.ingestion.v1.ConfirmErasureR
  * Use `create(ConfirmErasureRequestSchema)` to create a new message.
  */
 export const ConfirmErasureRequestSchema: GenMessage<ConfirmErasureRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_erasure_service, 0);
+  messageDesc(file_parley_ingestion_v1_erasure_service, 3);
 
 /**
  * Says that it is noted.
@@ -63,14 +168,26 @@ export type ConfirmErasureResponse = Message<"parley.ingestion.v1.ConfirmErasure
  * Use `create(ConfirmErasureResponseSchema)` to create a new message.
  */
 export const ConfirmErasureResponseSchema: GenMessage<ConfirmErasureResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_erasure_service, 1);
+  messageDesc(file_parley_ingestion_v1_erasure_service, 4);
 
 /**
  * By which Parley's other services confirm that they have erased a member. Every call needs the service credential.
+ * A service confirms twice: when all that it computes from the log is past the erasure, upon which the log is emptied; and
+ * once more after that, since what is computed anew until then may have read the log as it was before.
  *
  * @generated from service parley.ingestion.v1.ErasureService
  */
 export const ErasureService: GenService<{
+  /**
+   * Lists what a service has still to confirm.
+   *
+   * @generated from rpc parley.ingestion.v1.ErasureService.ListPendingErasures
+   */
+  listPendingErasures: {
+    methodKind: "unary";
+    input: typeof ListPendingErasuresRequestSchema;
+    output: typeof ListPendingErasuresResponseSchema;
+  },
   /**
    * Confirms that a service has carried out an erasure. Repeating it replaces what was said before. NOT_FOUND when there
    * is no such receipt.
