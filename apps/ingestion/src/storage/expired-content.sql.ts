@@ -97,7 +97,9 @@ export async function removeContent(
     `update events e set body = k.body, fingerprint = null
        from unnest($2::bigint[], $3::bytea[]) as k (log_offset, body)
       where e.partition = $1 and e.log_offset = k.log_offset and e.log_offset > 0
-        and e.received_at >= $4 and e.received_at <= $5 and e.log_offset >= $6 and e.log_offset <= $7`,
+        and e.received_at >= $4 and e.received_at <= $5 and e.log_offset >= $6 and e.log_offset <= $7
+        -- Erased since it was read.
+        and e.body is not null`,
     [
       partition,
       expired.map(({ offset }) => offset),
