@@ -1,6 +1,9 @@
 import type { ServiceConfig } from '@parley/service';
 import { z } from 'zod';
 
+/** Those that compute anything from the log, or will. */
+export const erasureServices = ['metrics', 'optimizer', 'experiment'];
+
 /** What the process needs besides what every service's process needs. */
 export const ingestionSettings = {
   PARLEY_OPERATOR_KEY: z
@@ -19,6 +22,12 @@ export const ingestionSettings = {
     .string()
     .optional()
     .describe('Certificates, as PEM, that a tenant’s own model may show besides the usual ones'),
+  PARLEY_ERASURE_SERVICES: z
+    .string()
+    .default(erasureServices.join(','))
+    .transform((text) => text.split(',').filter((service) => service !== ''))
+    .pipe(z.array(z.string().regex(/^[a-z][a-z-]*$/)))
+    .describe('The services that must confirm an erasure before it is complete, separated by commas'),
   PARLEY_FAILPOINT: z.string().optional().describe('For tests: where the process kills itself'),
 };
 
@@ -31,6 +40,8 @@ export interface IngestionConfig extends ServiceConfig {
     /** Trusted besides the usual certificates, as PEM. */
     readonly ca: string | undefined;
   };
+  /** Those that must confirm an erasure; `erasureServices` unless told. */
+  readonly erasureServices?: readonly string[];
   /** For tests: where the process kills itself; see `armFailpoint`. */
   readonly failpoint: string | undefined;
 }

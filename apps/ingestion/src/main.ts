@@ -15,6 +15,7 @@ process.exitCode = await runService({
       {
         ...config,
         operatorKey: settings.PARLEY_OPERATOR_KEY,
+        erasureServices: settings.PARLEY_ERASURE_SERVICES,
         failpoint: settings.PARLEY_FAILPOINT,
         modelEndpoints: {
           privateRanges: settings.PARLEY_ENDPOINT_PRIVATE_RANGES,

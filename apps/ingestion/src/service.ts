@@ -14,9 +14,11 @@ import { createProjectionReader, createProjectionRuntime } from '@parley/project
 import type { ProjectionRuntime } from '@parley/projection';
 import { createMessageValidator } from '@parley/rpc';
 import { createClosers } from '@parley/runtime';
-import type { Service, ServiceDependencies } from '@parley/service';
+import type { ErasureCoordinator, Service, ServiceDependencies } from '@parley/service';
 import { announceHealth } from './announce-health.ts';
+import { erasureServices } from './config.ts';
 import type { IngestionConfig } from './config.ts';
+import { startEraser } from './eraser.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { armFailpoint } from './event-log/failpoint.ts';
 import { askEndpoint } from './language/ask-endpoint.ts';
@@ -35,6 +37,7 @@ import { startRetentionKeeper } from './retention-keeper.ts';
 import { ingestionAccess } from './rpc/access-policy.ts';
 import { createAccessRoutes } from './rpc/access-routes.ts';
 import { createConsentRoutes } from './rpc/consent-routes.ts';
+import { createConfirmationRoutes, createErasureRoutes } from './rpc/erasure-routes.ts';
 import { createEventCheck } from './rpc/check-event.ts';
 import { createExporting } from './rpc/collection-routes.ts';
 import { createExamining } from './rpc/examine-routes.ts';
@@ -49,8 +52,8 @@ import { createRetentionRoutes } from './rpc/retention-routes.ts';
 import { createTenantRoutes } from './rpc/tenant-routes.ts';
 import { createTextReadAudit } from './rpc/text-read-audit.ts';
 import { createTextReadListing } from './rpc/text-read-routes.ts';
-import { addUnimplementedRoutes } from './rpc/unimplemented-routes.ts';
 import { createCollectionCounts } from './storage/collection-counts.ts';
+import { createErasureStore } from './storage/erasure-store.ts';
 import { createKeyDirectory } from './storage/key-directory.ts';
 import { createKeyUses } from './storage/key-uses.ts';
 import { createLanguageStore } from './storage/language-store.ts';
@@ -61,6 +64,7 @@ import { createReadingCursors } from './storage/reading-cursors.ts';
 import { createRetentionStore } from './storage/retention-store.ts';
 import { createTenantStore } from './storage/tenant-store.ts';
 import { createTextReadStore } from './storage/text-read-store.ts';
+import { createErasureCoordinator } from './use-cases/confirm-erasure.ts';
 import { createUnderstand } from './use-cases/understand-candidates.ts';
 import { createUuidV7 } from './uuid-v7.ts';
 
@@ -76,25 +80,14 @@ export interface RunningIngestion extends Service {
   readonly resolver: CredentialResolver;
   /** For projections of other services in the same process. */
   readonly log: EventLog;
+  /** For services in the same process, which confirm erasures. */
+  readonly erasures: ErasureCoordinator;
 }
 
 const closeMs = 20_000;
 const exportsAtOnce = 4;
 /** One reads more than a core writes. */
 const readingThreads = 1;
-/** In the contract, not served yet. */
-const toCome = [PrivacyService, ErasureService];
-/** But for these. */
-const served = [
-  PrivacyService.method.setConsent,
-  PrivacyService.method.getConsent,
-  PrivacyService.method.getPrivacySettings,
-  PrivacyService.method.updatePrivacySettings,
-  PrivacyService.method.previewRetention,
-  PrivacyService.method.listRetentionRuns,
-  PrivacyService.method.exportMember,
-  PrivacyService.method.listTextReads,
-];
 
 /**
  * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
@@ -185,6 +178,34 @@ export async function createIngestionService(
   const audit = createTextReadAudit({ textReads, now, newId });
   const slots = createExportSlots(exportsAtOnce);
   const privacy = createPrivacyStore({ app, worker, append, random });
+  const confirming = config.erasureServices ?? erasureServices;
+  const eraser = startEraser(
+    {
+      worker,
+      append,
+      log,
+      gate,
+      privacy,
+      model: readModelProjection,
+      isPast: (partition, offset) => projections.isPast(partition, offset),
+      services: confirming,
+      holder,
+      now,
+      reach,
+    },
+    logger,
+  );
+  closers.push('eraser', () => eraser.close());
+  const wake = () => eraser.wake();
+  const erasures = createErasureCoordinator(worker, wake);
+  const erasing = createErasureRoutes({
+    privacy,
+    erasures: createErasureStore({ app, append }),
+    services: confirming,
+    now,
+    newId,
+    wake,
+  });
   const retention = createRetentionRoutes({ worker, retentions: createRetentionStore(app), privacy, now });
   const consents = createConsentRoutes({ log, privacy, positions, now, newId });
   const retentionKeeper = startRetentionKeeper({ worker, now, newId }, logger);
@@ -213,12 +234,16 @@ export async function createIngestionService(
         .service(QuarantineService, createQuarantineRoutes({ ...recording, audit }))
         .service(AccessService, createAccessRoutes(noted))
         .service(EventLogService, createEventLogRoutes(log))
+        .service(ErasureService, createConfirmationRoutes(erasures))
         .service(CollectionService, {
           ...createExamining({ reader, positions, counts, now }),
           ...createExporting({ reader, positions, slots, audit, privacy }),
         })
         .rpc(PrivacyService.method.setConsent, consents.setConsent)
         .rpc(PrivacyService.method.getConsent, consents.getConsent)
+        .rpc(PrivacyService.method.eraseMember, erasing.eraseMember)
+        .rpc(PrivacyService.method.getErasure, erasing.getErasure)
+        .rpc(PrivacyService.method.listErasures, erasing.listErasures)
         .rpc(PrivacyService.method.getPrivacySettings, retention.getPrivacySettings)
         .rpc(PrivacyService.method.updatePrivacySettings, retention.updatePrivacySettings)
         .rpc(PrivacyService.method.previewRetention, retention.previewRetention)
@@ -229,12 +254,12 @@ export async function createIngestionService(
           createLanguageRoutes({ store: languages, reader: tenantReader, training, endpointRules, now }),
         )
         .rpc(PrivacyService.method.listTextReads, createTextReadListing(textReads));
-      for (const service of toCome) addUnimplementedRoutes(router, service, served);
     },
     binaryRoutes: createRawRecording(recording),
     access: ingestionAccess,
     resolver: acceptServices(config.serviceSecret, remembered),
     log,
+    erasures,
     projections,
     close: async () => {
       await closers.close(closeMs);

@@ -4,6 +4,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import { serviceCredential } from '@parley/access';
 import { AccessService } from '@parley/contracts/parley/ingestion/v1/access_service';
 import { CollectionService } from '@parley/contracts/parley/ingestion/v1/collection_service';
+import { ErasureService } from '@parley/contracts/parley/ingestion/v1/erasure_service';
 import { EventLogService } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { LanguageService } from '@parley/contracts/parley/ingestion/v1/language_service';
@@ -49,6 +50,7 @@ export interface Clients {
   readonly collection: Client<typeof CollectionService>;
   readonly language: Client<typeof LanguageService>;
   readonly log: Client<typeof EventLogService>;
+  readonly erasure: Client<typeof ErasureService>;
 }
 
 /** How a client calls. */
@@ -86,11 +88,19 @@ export interface TestServiceOptions {
   /** When it is closed: after the test unless told; `afterAll` for one that the tests of a file share. */
   readonly atEnd?: (close: () => Promise<void>) => void;
   readonly modelEndpoints?: IngestionConfig['modelEndpoints'];
+  /** Those that must confirm erasures; nobody unless told. */
+  readonly erasureServices?: readonly string[];
 }
 
 export async function startService(
   cluster: TestCluster,
-  { now = systemNow, edgeNow = systemNow, atEnd = onTestFinished, modelEndpoints }: TestServiceOptions = {},
+  {
+    now = systemNow,
+    edgeNow = systemNow,
+    atEnd = onTestFinished,
+    modelEndpoints,
+    erasureServices = [],
+  }: TestServiceOptions = {},
 ): Promise<TestService> {
   const database = await cluster.database('ingestion service', ({ adminUrl }) =>
     migrateIngestion({ adminUrl, databaseSecret: TEST_SECRET, logger, now: systemNow }),
@@ -103,6 +113,7 @@ export async function startService(
       operatorKey,
       serviceSecret,
       failpoint: undefined,
+      erasureServices,
       ...(modelEndpoints && { modelEndpoints }),
     },
     { now, logger, health, holder: randomUUID(), kill: () => undefined },
@@ -145,6 +156,7 @@ export async function startService(
       collection: client(CollectionService),
       language: client(LanguageService),
       log: client(EventLogService),
+      erasure: client(ErasureService),
     };
   };
   const operator = as(operatorKey);

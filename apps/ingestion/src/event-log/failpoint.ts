@@ -1,10 +1,22 @@
 /** The steps of an append at which a test can kill the process. */
-export const failpoints = [
+export const appendFailpoints = [
   'append:locked',
   'append:copied',
   'append:committed',
   'append:before-answer',
 ] as const;
+/** The steps of an erasure at which it can. */
+export const erasureFailpoints = [
+  'erasure:named',
+  'erasure:blocked',
+  'erasure:referred',
+  'erasure:announcing',
+  'erasure:announced',
+  'erasure:emptying',
+  'erasure:emptied',
+  'erasure:completed',
+] as const;
+const failpoints = [...appendFailpoints, ...erasureFailpoints];
 export type Failpoint = (typeof failpoints)[number];
 
 /** Told whenever a step is reached. */

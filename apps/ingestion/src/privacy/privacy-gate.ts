@@ -1,6 +1,5 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { Tenant } from '@parley/access';
-import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { ConsentScope, EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Database, Transaction } from '@parley/database';
 import { eventKeyOf, eventKinds, nobody } from '@parley/event';
@@ -29,7 +28,7 @@ export type Quarantinable =
 /** Holds consent, content modes and erasure against what comes. */
 export interface PrivacyGate extends StorageRules {
   /** The same of what can't be accepted, by the rules as they are now. */
-  admit(tenant: Tenant, bodies: readonly Uint8Array[]): Promise<readonly Quarantinable[]>;
+  admit(place: TenantPlace, bodies: readonly Uint8Array[]): Promise<readonly Quarantinable[]>;
 }
 
 export function createPrivacyGate(worker: Database): PrivacyGate {
@@ -45,12 +44,12 @@ export function createPrivacyGate(worker: Database): PrivacyGate {
         if (own === undefined || event.tenantId === nobody) return undefined;
         return caseOf(event, fromBinary(EventSchema, event.body), own, keyOf(event));
       });
-      const refusals = await judgeCases(worker, cases);
+      const verdicts = await judgeCases(worker, cases);
       const judged = events.map((event, index): JudgedEvent => {
         const known = cases[index];
-        const refusal = refusals[index];
-        if (known === undefined) return { event, refusal };
-        return { event: refusal === undefined ? inMode(event, known) : event, refusal };
+        const { refusal, isOfErased } = verdicts[index] ?? unopposed;
+        if (known === undefined || refusal !== undefined) return { event, refusal };
+        return { event: inMode(event, isOfErased ? withPseudonyms(known) : known), refusal };
       });
       return { judged, versions: loaded.versions };
     },
@@ -64,11 +63,16 @@ export function createPrivacyGate(worker: Database): PrivacyGate {
       const own = (await rules.load([place])).of(place);
       if (own === undefined) return bodies.map((body) => ({ body }));
       const events = bodies.map(decode);
-      const cases = events.map((event) => event && caseOf(place, event, own, undefined));
-      const refusals = await judgeCases(worker, cases);
+      const cases = events.map((event) => {
+        if (event === undefined) return undefined;
+        const known = caseOf(place, event, own, undefined);
+        // What is of the id of an erased interaction belongs to it, whatever else it says.
+        return { ...known, references: [...known.references, ...ownReference(place, event)] };
+      });
+      const verdicts = await judgeCases(worker, cases);
       return bodies.map((body, index): Quarantinable => {
         const event = events[index];
-        const refusal = refusals[index];
+        const { refusal } = verdicts[index] ?? unopposed;
         if (refusal !== undefined) return { refusal: refusal.reason };
         if (event === undefined) {
           if (!own.isAllowed) return { refusal: 'NO_CONSENT' };
@@ -93,7 +97,18 @@ interface Case {
   readonly erasures: readonly Subject[];
   /** What it refers to. */
   readonly references: readonly Subject[];
+  /** Whose consent it is; that of a member who is erased is kept, but without the id. */
+  readonly consenter: Subject | undefined;
 }
+
+/** What is to become of an event. */
+interface Verdict {
+  /** Undefined: it may be stored. */
+  readonly refusal: Refusal | undefined;
+  readonly isOfErased: boolean;
+}
+
+const unopposed: Verdict = { refusal: undefined, isOfErased: false };
 
 function caseOf(
   { partition, tenantId }: TenantPlace,
@@ -128,7 +143,13 @@ function caseOf(
       ...subject('interaction', subjects?.interactionId, key),
       ...subject('conversion', subjects?.conversionId, key),
     ],
+    consenter: subject('erased_member', consenterOf(event), person)[0],
   };
+}
+
+function consenterOf({ payload }: Event): string | undefined {
+  const isMembers = payload.case === 'consent' && payload.value.scope === ConsentScope.MEMBER;
+  return isMembers ? payload.value.subjectId : undefined;
 }
 
 /** What others may refer to an event by. */
@@ -138,15 +159,20 @@ function keyOf({ partition, tenantId, kind, eventKey }: NewEvent): Subject | und
   return { partition, tenantId, scope, subject: keyBytes(eventKey) };
 }
 
-/** Why each may not be stored; undefined: it may. */
+function ownReference(place: TenantPlace, { eventId, payload }: Event): readonly Subject[] {
+  if (eventId === '' || (payload.case !== 'interaction' && payload.case !== 'conversion')) return [];
+  return [{ ...place, scope: payload.case, subject: keyBytes(eventKeyOf(eventId)) }];
+}
+
 async function judgeCases(
   worker: Database,
   cases: readonly (Case | undefined)[],
-): Promise<readonly (Refusal | undefined)[]> {
+): Promise<readonly Verdict[]> {
   const sought = new Map<string, Subject>();
   for (const known of cases) {
     if (known === undefined || !known.rules.hasBlocked) continue;
-    for (const subject of [...known.consents, ...known.erasures, ...known.references]) {
+    const { consents, erasures, references, consenter } = known;
+    for (const subject of [...consents, ...erasures, ...references, ...(consenter ? [consenter] : [])]) {
       sought.set(nameOf(subject), subject);
     }
   }
@@ -171,7 +197,10 @@ async function judgeCases(
       }
     }
   }
-  return refusals;
+  return cases.map((known, index) => ({
+    refusal: refusals[index],
+    isOfErased: known?.consenter !== undefined && blocked.has(nameOf(known.consenter)),
+  }));
 }
 
 function refusalOf(known: Case, blocked: ReadonlyMap<string, Refusal>): Refusal | undefined {
@@ -192,7 +221,11 @@ function refusalBy(subject: Subject, cause: Refusal['cause']): Refusal {
     case 'tenant':
       return { reason: 'NO_CONSENT', cause: { scope: subject.scope, subject: subject.subject } };
     default:
-      return { reason: cause === undefined ? 'MEMBER_ERASED' : 'NO_CONSENT', cause };
+      // Erased, or refused with what was.
+      if (cause === undefined || cause.scope === 'erased_member') {
+        return { reason: 'MEMBER_ERASED', cause: undefined };
+      }
+      return { reason: 'NO_CONSENT', cause };
   }
 }
 
@@ -209,6 +242,10 @@ function inMode(event: NewEvent, { event: decoded, rules }: Case): NewEvent {
       event.sameContentAs(stored) ||
       contentModes.some((mode) => isSameContent(inContentMode(decoded, mode, pseudonymsOf(rules)), stored)),
   };
+}
+
+function withPseudonyms(known: Case): Case {
+  return { ...known, rules: { ...known.rules, contentMode: 'pseudonymous' } };
 }
 
 function encode(event: Event, rules: TenantRules): Uint8Array {

@@ -3,36 +3,68 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { EventSchema, Sentiment } from '@parley/contracts/parley/ingestion/v1/event';
 import type { CopyValue } from '@parley/database';
 import type { FoldContext, Projection } from '@parley/projection';
-import { eventKeyOf } from '@parley/event';
+import { eventKeyOf, eventKinds, unpackEventKeys } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 import { toReading } from '../event-content/reading.ts';
 import { applyEnrichments, saveEnrichments } from '../storage/enrichment-store.ts';
 import type { InteractionPlace, NewEnrichment } from '../storage/enrichment-store.ts';
 import { insertFacts } from '../storage/fact-store.ts';
+import { deleteErased } from '../storage/erased-rows.sql.ts';
+import { saveReferences } from '../storage/reference-store.ts';
+import type { NewReference } from '../storage/reference-store.ts';
 import { addSeenMembers, upsertMembers, upsertUsers } from '../storage/people-store.ts';
 import { factRowOf } from './fact-row.ts';
 import { factTables } from '../storage/fact-tables.ts';
 import type { FactKind } from '../storage/fact-tables.ts';
 import { createPeople } from './people.ts';
+import { referenceOf } from './reference.ts';
 
 /** Under this name it runs, is verified and rebuilt. */
 export const readModelName = 'ingestion.read-model';
 
 /**
  * The guide's models as tables. A row of facts holds what one event said and nothing of any other: completions,
- * conversions and refunds meet their interactions when they are read, so it does not matter which came first.
+ * conversions and refunds meet their interactions when they are read, so it does not matter which came first. Beside
+ * them, by whom and what each event is about, so that an erasure finds all that goes with a member.
  */
 export const readModelProjection: Projection = {
   name: readModelName,
-  version: 2,
+  version: 3,
   tables: [
     ...Object.values(factTables).map(({ name }) => ({ name })),
     { name: 'enrichment_rows' },
+    { name: 'reference_rows' },
     { name: 'member_rows' },
     { name: 'user_rows' },
   ],
-  fold: foldEvents,
+  async fold(context, events) {
+    // An erasure takes away what came before it, and nothing that comes after.
+    let start = 0;
+    for (const [index, event] of events.entries()) {
+      if (event.kind !== eventKinds.erasure) continue;
+      await foldEvents(context, events.slice(start, index));
+      await foldErasure(context, event);
+      start = index + 1;
+    }
+    await foldEvents(context, events.slice(start));
+  },
 };
+
+async function foldErasure(
+  { tx, partition, generation }: FoldContext,
+  { tenantId, body }: LogEvent,
+): Promise<void> {
+  if (body === undefined) return;
+  const { payload } = fromBinary(EventSchema, body);
+  // One that is complete names nobody any more, and what it took away has no body.
+  if (payload.case !== 'erasure' || payload.value.memberId === '') return;
+  const { memberId, memberAliases, userIds } = payload.value;
+  await deleteErased(
+    tx,
+    { partition, generation, tenantId },
+    { events: unpackEventKeys(payload.value), memberIds: [memberId, ...memberAliases], userIds },
+  );
+}
 
 async function foldEvents(
   { tx, partition, generation }: FoldContext,
@@ -42,12 +74,15 @@ async function foldEvents(
   const people = createPeople();
   const enrichments: NewEnrichment[] = [];
   const unsaid: InteractionPlace[] = [];
+  const references: NewReference[] = [];
   for (const logEvent of events) {
-    const { offset, tenantId, eventKey, occurredAt, receivedAt, body } = logEvent;
+    const { offset, tenantId, kind, eventKey, occurredAt, receivedAt, body } = logEvent;
     // Erased or expired: there is nothing left to show.
     if (body === undefined) continue;
     const event = fromBinary(EventSchema, body);
     people.see(logEvent, event);
+    const reference = referenceOf(event);
+    if (reference !== undefined) references.push({ tenantId, eventKey, kind, offset, ...reference });
     if (event.payload.case === 'enrichment') {
       const { interactionId, understanding } = event.payload.value;
       const reading = toReading(understanding);
@@ -81,6 +116,7 @@ async function foldEvents(
   );
   await saveEnrichments(tx, { partition, generation }, enrichments);
   await applyEnrichments(tx, { partition, generation }, [...unsaid, ...enrichments]);
+  await saveReferences(tx, { partition, generation }, references);
   await addSeenMembers(tx, { partition, generation }, people.seenMembers());
   await upsertMembers(tx, { partition, generation }, people.members());
   await upsertUsers(tx, { partition, generation }, people.users());

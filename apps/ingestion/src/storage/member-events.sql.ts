@@ -4,6 +4,7 @@ import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Transaction } from '@parley/database';
 import { eventKeyOf, eventKinds } from '@parley/event';
 import type { EventKindNumber } from '@parley/event';
+import { holdsText } from '../event-content/named-in.ts';
 import type { InteractionScope } from './interactions.sql.ts';
 
 /** An event of the log that says something of a member. */
@@ -230,13 +231,6 @@ function interactionOf({ payload }: Event): readonly string[] {
   return value !== undefined && 'interactionId' in value && value.interactionId !== ''
     ? [value.interactionId]
     : [];
-}
-
-/** Whether bytes that are no event hold a text as protobuf writes it: after its length. */
-function holdsText(bytes: Uint8Array, text: string): boolean {
-  const needle = Buffer.from(text);
-  const length = needle.length < 128 ? [needle.length] : [(needle.length & 0x7f) | 0x80, needle.length >> 7];
-  return Buffer.from(bytes).includes(Buffer.concat([Uint8Array.from(length), needle]));
 }
 
 function decode(body: Uint8Array): Event | undefined {

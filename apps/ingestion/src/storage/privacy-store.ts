@@ -22,6 +22,11 @@ export interface PrivacyStore {
   setContentMode(place: TenantPlace, mode: ContentMode): Promise<void>;
   /** The ids under which a member is kept: by the mode of now the first, perhaps another one from before. */
   memberIds(place: TenantPlace, memberId: string): Promise<readonly [string, ...string[]]>;
+  /** The erasure that blocks a member. */
+  findErasure(
+    place: TenantPlace,
+    memberHash: Uint8Array,
+  ): Promise<{ readonly receiptId: string; readonly isComplete: boolean } | undefined>;
   findConsent(
     place: TenantPlace,
     scope: SubjectScope,
@@ -106,6 +111,17 @@ export function createPrivacyStore({ app, worker, append, random }: PrivacyStore
       const pseudonym = pseudonymOf(row.subject_key, memberId);
       if (pseudonym === memberId) return [memberId];
       return row.content_mode === 'pseudonymous' ? [pseudonym, memberId] : [memberId, pseudonym];
+    },
+
+    async findErasure({ partition, tenantId }, memberHash) {
+      const { rows } = await app.withTenant(tenantId, (tx) =>
+        tx.query<{ receiptId: string; isComplete: boolean }>(
+          `select receipt_id as "receiptId", completed_at is not null as "isComplete" from erasures
+            where partition = $1 and tenant_id = $2 and member_hash = $3 and lifted_at is null`,
+          [partition, tenantId, Buffer.from(memberHash)],
+        ),
+      );
+      return rows[0];
     },
 
     findConsent: ({ partition, tenantId }, scope, subject) =>

@@ -176,3 +176,19 @@ export async function blockRefused(tx: Transaction, refused: readonly RefusedEve
     ],
   );
 }
+
+const expiredAtOnce = 5_000;
+
+/** Forgets refused events to which nothing refers any more. By index privacy_subjects_expired. */
+export async function deleteExpiredSubjects(worker: Database): Promise<void> {
+  for (;;) {
+    const { rowCount } = await worker.query(
+      `delete from privacy_subjects s
+        using (select partition, tenant_id, scope, subject from privacy_subjects
+                where expires_at < now() limit ${expiredAtOnce}) old
+        where s.partition = old.partition and s.tenant_id = old.tenant_id and s.scope = old.scope
+          and s.subject = old.subject`,
+    );
+    if (rowCount < expiredAtOnce) return;
+  }
+}

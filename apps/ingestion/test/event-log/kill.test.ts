@@ -6,13 +6,13 @@ import { eventKeyOf } from '@parley/event';
 import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import type { NewEvent } from '../../src/event-log/event-log.ts';
-import { failpoints } from '../../src/event-log/failpoint.ts';
+import { appendFailpoints } from '../../src/event-log/failpoint.ts';
 import { event, logDatabase, read, textOf } from './log-fixture.ts';
 
 // Flushed as in earnest.
 const cluster = await testCluster({ settings: { fsync: 'on', full_page_writes: 'on' } });
 
-test.each(failpoints)(
+test.each(appendFailpoints)(
   'a process killed at %s loses nothing that it acknowledged and leaves nothing half done',
   async (point) => {
     const { database, openLog } = await logDatabase(cluster);

@@ -18,6 +18,7 @@ import { createLanguage } from './0016-create-language.ts';
 import { createRetention } from './0017-create-retention.ts';
 import { createPrivacy } from './0018-create-privacy.ts';
 import { claimOffsets } from './0019-claim-offsets.ts';
+import { createErasures } from './0020-create-erasures.ts';
 import { limitTenants } from './0021-limit-tenants.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
@@ -41,5 +42,6 @@ export const migrations: readonly NamedMigration[] = [
   createRetention,
   createPrivacy,
   claimOffsets,
+  createErasures,
   limitTenants,
 ];
