@@ -12,7 +12,8 @@ process.exitCode = await runService({
   create: async (config, { closers, ...dependencies }, { PARLEY_INGESTION_URL: url }) => {
     const peer = openIngestionPeer({ ...config, ...dependencies, url, service });
     closers.push('ingestion', () => peer.close());
-    return { service: await createExperimentService(config, dependencies), resolver: peer.resolver };
+    const { erasures, resolver } = peer;
+    return { service: await createExperimentService(config, { ...dependencies, erasures }), resolver };
   },
   migrate: migrateExperiment,
 });

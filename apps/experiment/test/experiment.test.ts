@@ -4,7 +4,7 @@ import { ExperimentService } from '@parley/contracts/parley/experiment/v1/experi
 import { Health, HealthCheckResponse_ServingStatus } from '@parley/contracts/grpc/health/v1/health';
 import { createHealthRegistry, createTransportTo } from '@parley/rpc';
 import { createLogger, systemNow } from '@parley/runtime';
-import { serve } from '@parley/service';
+import { serve, type ErasureConfirmation, type ErasureCoordinator } from '@parley/service';
 import { findTenantFaults, TEST_SECRET, testCluster, type TestDatabase } from '@parley/testing';
 import { expect, test } from 'vitest';
 import { createExperimentService, migrateExperiment } from '../src/index.ts';
@@ -21,6 +21,30 @@ const tenant = {
   partition: 0,
   timeZone: 'UTC',
   currency: 'USD',
+};
+
+/** One erasure to confirm, which empties the log once that is done. */
+const confirmed: ErasureConfirmation[] = [];
+const erasures: ErasureCoordinator = {
+  listPending: () =>
+    Promise.resolve(
+      confirmed.length >= 2
+        ? []
+        : [
+            {
+              receiptId: 'r-1',
+              tenantId: tenant.tenantId,
+              partition: 0,
+              logOffset: 1n,
+              memberIds: ['ada'],
+              isLogEmptied: confirmed.length === 1,
+            },
+          ],
+    ),
+  confirm: (confirmation) => {
+    confirmed.push(confirmation);
+    return Promise.resolve();
+  },
 };
 
 /** A valid request where an empty one is not. */
@@ -41,7 +65,7 @@ test('every call of it answers UNIMPLEMENTED to those who may call, and its heal
   const health = createHealthRegistry();
   const service = await createExperimentService(
     { databaseUrl: database.adminUrl, databaseSecret: TEST_SECRET, serviceSecret: TEST_SECRET },
-    { logger, health, now: systemNow, holder: 'test' },
+    { logger, health, now: systemNow, holder: 'test', erasures },
   );
   const server = await serve({
     port: 0,
@@ -87,4 +111,22 @@ test('every call of it answers UNIMPLEMENTED to those who may call, and its heal
 test('every table of a tenant keeps tenants apart', async () => {
   const { adminUrl } = await cluster.database('experiment', prepare);
   expect(await findTenantFaults({ adminUrl, schema: 'experiment' })).toEqual([]);
+});
+
+test('it keeps nothing of anybody, and confirms every erasure before and after the log is emptied', async () => {
+  const database = await cluster.database('experiment', prepare);
+  confirmed.length = 0;
+  const service = await createExperimentService(
+    { databaseUrl: database.adminUrl, databaseSecret: TEST_SECRET, serviceSecret: TEST_SECRET },
+    { logger, health: createHealthRegistry(), now: systemNow, holder: 'test', erasures },
+  );
+  try {
+    await expect.poll(() => confirmed.length, { timeout: 5_000 }).toBe(2);
+    expect(confirmed.map(({ isLogEmptied, erased }) => [isLogEmptied, erased])).toEqual([
+      [false, []],
+      [true, []],
+    ]);
+  } finally {
+    await service.close();
+  }
 });

@@ -17,6 +17,7 @@ process.exitCode = await runService({
     const metrics = await createMetricsService(config, {
       ...dependencies,
       source: peer.source,
+      erasures: peer.erasures,
       reachFailpoint: (reached) => {
         if (reached === failpoint) process.kill(process.pid, 'SIGKILL');
       },

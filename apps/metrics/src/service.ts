@@ -4,17 +4,20 @@ import type { LogSource } from '@parley/event';
 import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
 import type { ProjectionRuntime, ProjectionRuntimeOptions } from '@parley/projection';
 import { createClosers } from '@parley/runtime';
-import { openRole } from '@parley/service';
-import type { Service, ServiceConfig, ServiceDependencies } from '@parley/service';
+import { openRole, startErasureConfirmer } from '@parley/service';
+import type { ErasureCoordinator, Service, ServiceConfig, ServiceDependencies } from '@parley/service';
 import { service } from './migrate.ts';
 import { kpiProjection } from './projection/kpi-projection.ts';
 import { startReadiness } from './readiness.ts';
 import { metricsAccess } from './rpc/access-policy.ts';
 import { createMetricsRoutes } from './rpc/metrics-routes.ts';
+import { finishErasure } from './use-cases/finish-erasure.ts';
 
 export interface MetricsDependencies extends ServiceDependencies {
   /** The event log: ingestion's own in the same process, its Tail elsewhere. */
   readonly source: LogSource;
+  /** Ingestion, to which erasures are confirmed. */
+  readonly erasures: ErasureCoordinator;
   /** For tests that end the process in the middle of a fold. */
   readonly reachFailpoint?: NonNullable<ProjectionRuntimeOptions['reachFailpoint']>;
 }
@@ -31,7 +34,7 @@ const closeMs = 20_000;
  */
 export async function createMetricsService(
   config: ServiceConfig,
-  { now, logger, health, source, holder, reachFailpoint = () => undefined }: MetricsDependencies,
+  { now, logger, health, source, erasures, holder, reachFailpoint = () => undefined }: MetricsDependencies,
 ): Promise<Service & { readonly projections: ProjectionRuntime }> {
   const closers = createClosers(logger);
   const app = await openRole(config, { service, kind: 'app', poolSize: appConnections, logger });
@@ -56,6 +59,15 @@ export async function createMetricsService(
   });
   projections.start();
   closers.push('projections', () => projections.close());
+
+  const confirmer = startErasureConfirmer({
+    coordinator: erasures,
+    service,
+    isPast: (partition, offset) => projections.isPast(partition, offset),
+    finish: (erasure) => finishErasure(worker, erasure),
+    logger,
+  });
+  closers.push('erasures', () => confirmer.close());
 
   const { progress } = projections;
   const reader = createProjectionReader({ db: app, projection: kpiProjection.name, progress });

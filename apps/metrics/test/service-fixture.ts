@@ -8,6 +8,7 @@ import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_serv
 import { createHealthRegistry, createTransportTo, startRpcServer } from '@parley/rpc';
 import { systemNow } from '@parley/runtime';
 import type { Now } from '@parley/runtime';
+import type { ErasureCoordinator } from '@parley/service';
 import { TEST_SECRET } from '@parley/testing';
 import type { TestCluster } from '@parley/testing';
 import { onTestFinished } from 'vitest';
@@ -44,6 +45,8 @@ export interface TestService {
   /** A new key of tenant A. */
   keyOf(scopes: readonly Scope[]): string;
   readonly health: Client<typeof Health>;
+  /** As superuser. */
+  readonly adminUrl: string;
 }
 
 export interface TestServiceOptions {
@@ -52,11 +55,23 @@ export interface TestServiceOptions {
   readonly isReachable?: boolean;
   /** When it is closed: after the test unless told; `afterAll` for one that the tests of a file share. */
   readonly atEnd?: (close: () => Promise<void>) => void;
+  /** Whose erasures are to be confirmed; nobody's unless told. */
+  readonly erasures?: ErasureCoordinator;
 }
+
+const noErasures: ErasureCoordinator = {
+  listPending: () => Promise.resolve([]),
+  confirm: () => Promise.reject(new Error('There is nothing to confirm.')),
+};
 
 export async function startService(
   cluster: TestCluster,
-  { now = systemNow, isReachable = true, atEnd = onTestFinished }: TestServiceOptions = {},
+  {
+    now = systemNow,
+    isReachable = true,
+    atEnd = onTestFinished,
+    erasures = noErasures,
+  }: TestServiceOptions = {},
 ): Promise<TestService> {
   const database = await cluster.database('metrics', prepareMetrics);
   const log = createSimulatedLog(partition);
@@ -64,7 +79,7 @@ export async function startService(
   const health = createHealthRegistry();
   const running = await createMetricsService(
     { databaseUrl: database.adminUrl, databaseSecret: TEST_SECRET, serviceSecret },
-    { now, logger, health, source: log, holder: randomUUID() },
+    { now, logger, health, source: log, erasures, holder: randomUUID() },
   );
   const directory = createDirectory();
   const { routes, access } = running;
@@ -91,6 +106,7 @@ export async function startService(
   const positions = createPositionSealer(serviceSecret);
   const a = as({ credential: directory.add(a1, ['read']) });
   return {
+    adminUrl: database.adminUrl,
     log,
     running,
     positions,

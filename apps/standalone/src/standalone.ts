@@ -55,11 +55,12 @@ export async function startStandalone(
     { ...common, kill: () => undefined },
   );
   closers.push('ingestion', () => ingestion.close());
-  const metrics = await createMetricsService(config, { ...common, source: ingestion.log });
+  const { erasures } = ingestion;
+  const metrics = await createMetricsService(config, { ...common, source: ingestion.log, erasures });
   closers.push('metrics', () => metrics.close());
-  const optimizer = await createOptimizerService(config, common);
+  const optimizer = await createOptimizerService(config, { ...common, erasures });
   closers.push('optimizer', () => optimizer.close());
-  const experiment = await createExperimentService(config, common);
+  const experiment = await createExperimentService(config, { ...common, erasures });
   closers.push('experiment', () => experiment.close());
 
   const server = await serve({
