@@ -14,6 +14,7 @@ interface Transaction {
 
 function groupCommit(limits: Partial<GroupCommitLimits> = {}) {
   const transactions: Transaction[] = [];
+  let ms = 0;
   const groups = new GroupCommit(
     (events) => {
       const { promise, resolve, reject } = Promise.withResolvers<readonly AppendResult[]>();
@@ -26,14 +27,15 @@ function groupCommit(limits: Partial<GroupCommitLimits> = {}) {
       return promise;
     },
     { ...groupCommitLimits, ...limits },
+    () => ms,
   );
-  return { groups, transactions };
+  return { groups, transactions, pass: (more: number) => (ms += more) };
 }
 
-function events(partition: number, count: number, bytes = 10): NewEvent[] {
+function events(partition: number, count: number, { bytes = 10, tenantId = busy } = {}): NewEvent[] {
   return Array.from({ length: count }, (_, index) => ({
     partition,
-    tenantId: '0190a5e4-0000-7000-8000-000000000001',
+    tenantId,
     kind: eventKinds.interaction,
     eventKey: `0190a5e4-0000-7000-8000-${String(index).padStart(12, '0')}`,
     fingerprint: 0n,
@@ -42,6 +44,12 @@ function events(partition: number, count: number, bytes = 10): NewEvent[] {
     sameContentAs: () => true,
   }));
 }
+
+const busy = '0190a5e4-0000-7000-8000-000000000001';
+const quiet = '0190a5e4-0000-7000-8000-000000000002';
+
+const countOf = ({ events }: Transaction, tenantId: string): number =>
+  events.filter((event) => event.tenantId === tenantId).length;
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -115,7 +123,7 @@ test('a transaction takes no more events or bytes than it may, and calls keep th
   const { groups, transactions } = groupCommit({ eventsPerCommit: 10, bytesPerCommit: 10_000 });
 
   const large = groups.submit(events(0, 25));
-  const heavy = groups.submit(events(0, 3, 6_000));
+  const heavy = groups.submit(events(0, 3, { bytes: 6_000 }));
   for (let index = 0; index < transactions.length; index += 1) {
     transactions[index]?.commit();
     await settled();
@@ -127,6 +135,25 @@ test('a transaction takes no more events or bytes than it may, and calls keep th
     Array.from({ length: 25 }, (_, index) => (index % 10) + 1),
   );
   expect(await heavy).toHaveLength(3);
+});
+
+test('a transaction takes no more than was written in 50 ms, but always some', async () => {
+  const { groups, transactions, pass } = groupCommit();
+  for (let call = 0; call < 40; call += 1) void groups.submit(events(0, 500));
+
+  for (let index = 0; index < 30 && index < transactions.length; index += 1) {
+    // 50,000 a second, then 1,000.
+    pass((transactions[index]?.events.length ?? 0) / (index < 6 ? 50 : 1));
+    transactions[index]?.commit();
+    await settled();
+  }
+  const sizes = transactions.map((transaction) => transaction.events.length);
+  // The first finds one call alone, the second the rest.
+  expect(sizes.slice(0, 2)).toEqual([500, 5_000]);
+  expect(sizes[5]).toBeLessThanOrEqual(3_000);
+  expect(sizes[5]).toBeGreaterThanOrEqual(2_000);
+  expect(sizes.at(-1)).toBeLessThanOrEqual(1_000);
+  expect(sizes.reduce((sum, size) => sum + size)).toBe(20_000);
 });
 
 test('where partitions outnumber writers, none is passed over', async () => {
@@ -164,25 +191,67 @@ test('when the queue is full a call is refused at once, and one that fits is tak
 test('bytes fill the queue too', async () => {
   const { groups } = groupCommit({ waitingBytes: 10_000, writers: 1 });
   void groups.submit(events(0, 1));
-  void groups.submit(events(0, 1, 4_000));
+  void groups.submit(events(0, 1, { bytes: 4_000 }));
 
-  await expect(groups.submit(events(0, 1, 4_000))).rejects.toMatchObject({ reason: 'LOG_QUEUE_FULL' });
+  await expect(groups.submit(events(0, 1, { bytes: 4_000 }))).rejects.toMatchObject({
+    reason: 'LOG_QUEUE_FULL',
+  });
 });
 
-test('a full partition leaves room for the others', async () => {
+test.each([
+  ['of its partition', 0],
+  ['of another partition', 1],
+])('a tenant that floods leaves room for one %s', async (_which, partition) => {
   const { groups } = groupCommit({ waitingEvents: 100, writers: 1 });
   void groups.submit(events(0, 1));
+  let taken = 0;
   let refused: unknown;
-  for (let call = 0; call < 100 && refused === undefined; call += 1) {
+  while (refused === undefined && taken < 100) {
     void groups.submit(events(0, 1)).catch((error: unknown) => (refused = error));
     await settled();
+    taken += 1;
   }
 
-  expect(refused).toMatchObject({ reason: 'LOG_QUEUE_FULL' });
+  expect(taken).toBe(51);
+  expect(refused).toMatchObject({ reason: 'LOG_QUEUE_FULL', quotas: [{ subject: `tenant:${busy}` }] });
   let isTaken = true;
-  void groups.submit(events(1, 20)).catch(() => (isTaken = false));
+  void groups.submit(events(partition, 20, { tenantId: quiet })).catch(() => (isTaken = false));
   await settled();
   expect(isTaken).toBe(true);
+});
+
+test('a tenant with one event waits for no more than a turn of one that floods the same partition', async () => {
+  const { groups, transactions } = groupCommit();
+  void groups.submit(events(0, 1));
+  for (let call = 0; call < 24; call += 1) void groups.submit(events(0, 1_000));
+  void groups.submit(events(0, 1, { tenantId: quiet }));
+
+  transactions[0]?.commit();
+  await settled();
+
+  expect(transactions[1]?.events).toHaveLength(4_001);
+  expect(countOf(transactions[1] ?? expect.fail('no transaction'), quiet)).toBe(1);
+});
+
+test('tenants that both want more than is written get the same share of bytes, however large their calls and events', async () => {
+  const { groups, transactions } = groupCommit({ bytesPerCommit: 1_000_000 });
+  void groups.submit(events(0, 1));
+  for (let call = 0; call < 20; call += 1) void groups.submit(events(0, 1_000, { bytes: 44 }));
+  for (let call = 0; call < 1_000; call += 1) {
+    void groups.submit(events(0, 2, { bytes: 2_744, tenantId: quiet }));
+  }
+
+  for (let index = 0; index < 9; index += 1) {
+    transactions[index]?.commit();
+    await settled();
+  }
+  const written = transactions.slice(1, 9);
+  const bytesOf = (tenantId: string, each: number): number =>
+    written.reduce((sum, transaction) => sum + countOf(transaction, tenantId) * each, 0);
+  expect(written.length).toBe(8);
+  // To within a call and a turn of each.
+  expect(Math.abs(bytesOf(busy, 300) - bytesOf(quiet, 3_000))).toBeLessThan(300_000 + 65_536);
+  expect(bytesOf(busy, 300)).toBeGreaterThan(2_500_000);
 });
 
 test('a call that could never be taken says so', async () => {

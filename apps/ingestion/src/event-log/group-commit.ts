@@ -7,14 +7,21 @@ export interface GroupCommitLimits {
   readonly writers: number;
   /** Events in one transaction at most. */
   readonly eventsPerCommit: number;
+  /**
+   * How long a transaction should take, in ms: one takes no more events than were written in that time before, since
+   * whoever comes next waits for it; though at least `fewEvents`.
+   */
+  readonly commitMs: number;
   /** Bytes in one transaction, after which it takes no further call. */
   readonly bytesPerCommit: number;
   /** With fewer events waiting, one transaction takes those of all partitions. */
   readonly fewEvents: number;
-  /** Events that wait at most, over all partitions. */
+  /** Events that wait at most, over all partitions; of one tenant, half of them. */
   readonly waitingEvents: number;
-  /** Bytes that wait at most, over all partitions. */
+  /** Bytes that wait at most, over all partitions; of one tenant, half of them. */
   readonly waitingBytes: number;
+  /** Bytes that a tenant gets written before the next one's turn, where several wait for one partition. */
+  readonly bytesPerTurn: number;
 }
 
 /**
@@ -24,10 +31,13 @@ export interface GroupCommitLimits {
 export const groupCommitLimits: GroupCommitLimits = {
   writers: 8,
   eventsPerCommit: 5_000,
+  commitMs: 50,
   bytesPerCommit: 8 * 1024 * 1024,
   fewEvents: 1_000,
   waitingEvents: 50_000,
   waitingBytes: 64 * 1024 * 1024,
+  // A hundred events: all that a tenant of single calls has waiting, a part of what one of batches has.
+  bytesPerTurn: 64 * 1024,
 };
 
 /** Writes a group in one transaction and tells what became of each event, in order. */
@@ -43,25 +53,42 @@ interface Call {
   readonly fail: (error: unknown) => void;
 }
 
-/** What one call adds to one partition, small enough for one transaction. */
+/** What one call adds to one partition for one tenant, small enough for one transaction. */
 interface Part {
   readonly call: Call;
   readonly partition: number;
+  readonly tenantId: string;
   readonly events: NewEvent[];
   /** Where in the call each event stands. */
   readonly indexes: number[];
   bytes: number;
 }
 
-/** The parts that wait for one partition, the oldest first. */
-interface Queue {
+/** What waits of one tenant, the oldest first. */
+interface Line {
   readonly parts: Part[];
   events: number;
   bytes: number;
+  /** Bytes that it may have written before the next one's turn. */
+  credit: number;
+}
+
+/** What waits for one partition. */
+interface Queue {
+  /** By tenant; the first one's turn is next. */
+  readonly lines: Map<string, Line>;
+  events: number;
   /** Since when it waits, or was last served: the lowest is the next. */
   turn: number;
   /** A transaction holds its partition. */
   isBusy: boolean;
+}
+
+/** What goes into one transaction. */
+interface Group {
+  readonly parts: Part[];
+  events: number;
+  bytes: number;
 }
 
 /** What a queued event takes beside its body. */
@@ -73,21 +100,28 @@ const RETRY_AFTER_MS = 500;
  * Gathers calls into transactions: what waits while the last one runs goes into the next one, without timers. Two
  * transactions at a time never share a partition. Few events go into one transaction over all partitions, many into one
  * per partition; one of the first kind may run beside the others, so that a busy partition does not hold up the rest.
+ * Tenants that wait for one partition take turns by bytes, so that one with much to write does not hold up another.
  */
 export class GroupCommit {
   readonly #commit: CommitGroup;
   readonly #limits: GroupCommitLimits;
+  readonly #clockMs: () => number;
   readonly #queues = new Map<number, Queue>();
   #waitingEvents = 0;
   #waitingBytes = 0;
   #turns = 0;
+  /** How many events were lately written in `commitMs`. */
+  #eventsInTime: number;
   #running = 0;
   #isMixedRunning = false;
   #closing: PromiseWithResolvers<void> | undefined;
 
-  constructor(commit: CommitGroup, limits: GroupCommitLimits = groupCommitLimits) {
+  /** @param clockMs must not run backwards. */
+  constructor(commit: CommitGroup, limits: GroupCommitLimits, clockMs: () => number) {
     this.#commit = commit;
+    this.#clockMs = clockMs;
     this.#limits = limits;
+    this.#eventsInTime = limits.eventsPerCommit;
   }
 
   /** See `EventLog.append`; the partitions must exist. */
@@ -105,7 +139,7 @@ export class GroupCommit {
       fail: reject,
     };
     const parts = split(call, events, this.#limits);
-    this.#requireRoom(parts, events.length);
+    this.#requireRoom(parts);
     for (const part of parts) this.#enqueue(part);
 
     const withdraw = (): void => {
@@ -130,7 +164,10 @@ export class GroupCommit {
     }
     const timer = setTimeout(() => {
       for (const queue of this.#queues.values()) {
-        for (const part of this.#take([queue], Infinity, Infinity)) part.call.fail(closingError());
+        for (const { parts } of queue.lines.values()) {
+          for (const { call } of parts) call.fail(closingError());
+        }
+        queue.lines.clear();
       }
       this.#closing?.resolve();
     }, deadlineMs);
@@ -139,12 +176,21 @@ export class GroupCommit {
   }
 
   /**
-   * A partition may wait with as much as is free: one busy partition gets half of the room, two a third each, and there
-   * is always some left for the others (Choudhury and Hahne, "Dynamic queue length thresholds", 1998).
+   * A tenant may wait with as much as is free: one that floods gets half of the room, two a third each, and there is
+   * always some left for the others (Choudhury and Hahne, "Dynamic queue length thresholds", 1998).
    */
-  #requireRoom(parts: readonly Part[], count: number): void {
+  #requireRoom(parts: readonly Part[]): void {
     const { waitingEvents, waitingBytes } = this.#limits;
-    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+    const needed = new Map<string, { events: number; bytes: number }>();
+    let [count, bytes] = [0, 0];
+    for (const part of parts) {
+      const sum = needed.get(part.tenantId) ?? { ...this.#waitingOf(part) };
+      sum.events += part.events.length;
+      sum.bytes += part.bytes;
+      needed.set(part.tenantId, sum);
+      count += part.events.length;
+      bytes += part.bytes;
+    }
     if (count > waitingEvents || bytes > waitingBytes) {
       throw new DomainError(`A call takes at most ${waitingEvents} events and ${waitingBytes} bytes.`, {
         kind: 'invalid-argument',
@@ -153,77 +199,119 @@ export class GroupCommit {
     }
     const freeEvents = waitingEvents - this.#waitingEvents;
     const freeBytes = waitingBytes - this.#waitingBytes;
-    const hasRoom = parts.every(({ partition }) => {
-      const queue = this.#queues.get(partition);
-      return (queue?.events ?? 0) + count <= freeEvents && (queue?.bytes ?? 0) + bytes <= freeBytes;
-    });
-    if (!hasRoom) {
+    for (const [tenantId, sum] of needed) {
+      if (sum.events <= freeEvents && sum.bytes <= freeBytes) continue;
       throw new DomainError('Too many events are waiting to be written.', {
         kind: 'resource-exhausted',
         reason: 'LOG_QUEUE_FULL',
+        quotas: [
+          {
+            subject: `tenant:${tenantId}`,
+            description: 'a tenant may wait with as many events and bytes as are free for the others',
+          },
+        ],
         retryAfterMs: RETRY_AFTER_MS,
       });
     }
   }
 
+  /** A tenant lives in one partition. */
+  #waitingOf({ partition, tenantId }: Part): { readonly events: number; readonly bytes: number } {
+    return this.#queues.get(partition)?.lines.get(tenantId) ?? { events: 0, bytes: 0 };
+  }
+
   #enqueue(part: Part): void {
     let queue = this.#queues.get(part.partition);
     if (queue === undefined) {
-      queue = { parts: [], events: 0, bytes: 0, turn: 0, isBusy: false };
+      queue = { lines: new Map(), events: 0, turn: 0, isBusy: false };
       this.#queues.set(part.partition, queue);
     }
-    if (queue.parts.length === 0) queue.turn = this.#turns++;
-    queue.parts.push(part);
-    this.#count(queue, part, 1);
+    if (queue.lines.size === 0) queue.turn = this.#turns++;
+    let line = queue.lines.get(part.tenantId);
+    if (line === undefined) {
+      line = { parts: [], events: 0, bytes: 0, credit: this.#limits.bytesPerTurn };
+      queue.lines.set(part.tenantId, line);
+    }
+    line.parts.push(part);
+    this.#count(queue, line, part, 1);
   }
 
   #withdraw(part: Part): void {
     const queue = this.#queues.get(part.partition);
-    const index = queue?.parts.indexOf(part) ?? -1;
-    if (queue === undefined || index < 0) return;
-    queue.parts.splice(index, 1);
-    this.#count(queue, part, -1);
+    const line = queue?.lines.get(part.tenantId);
+    const index = line?.parts.indexOf(part) ?? -1;
+    if (queue === undefined || line === undefined || index < 0) return;
+    line.parts.splice(index, 1);
+    if (line.parts.length === 0) queue.lines.delete(part.tenantId);
+    this.#count(queue, line, part, -1);
   }
 
-  #count(queue: Queue, part: Part, sign: 1 | -1): void {
-    queue.events += sign * part.events.length;
-    queue.bytes += sign * part.bytes;
-    this.#waitingEvents += sign * part.events.length;
-    this.#waitingBytes += sign * part.bytes;
+  #count(queue: Queue, line: Line, part: Part, sign: 1 | -1): void {
+    const events = sign * part.events.length;
+    const bytes = sign * part.bytes;
+    line.events += events;
+    line.bytes += bytes;
+    queue.events += events;
+    this.#waitingEvents += events;
+    this.#waitingBytes += bytes;
   }
 
   #startWhatCan(): void {
-    const { writers, fewEvents, eventsPerCommit, bytesPerCommit } = this.#limits;
-    const queues = [...this.#queues.values()].filter((queue) => queue.parts.length > 0 && !queue.isBusy);
+    const { writers, fewEvents } = this.#limits;
+    const queues = [...this.#queues.values()].filter((queue) => queue.lines.size > 0 && !queue.isBusy);
     if (queues.length === 0) return;
     // Longest waiting first, or those that come last would starve where partitions outnumber writers.
     queues.sort((one, other) => one.turn - other.turn);
     const isFew = queues.reduce((sum, queue) => sum + queue.events, 0) < fewEvents;
     for (const group of isFew ? [queues] : queues.map((queue) => [queue])) {
       if (this.#running >= writers || (isFew && this.#isMixedRunning)) return;
-      void this.#run(group, this.#take(group, eventsPerCommit, bytesPerCommit), isFew);
+      void this.#run(group, this.#take(group), isFew);
     }
   }
 
-  /** Takes the oldest parts out, as many as fit, but at least one. */
-  #take(queues: readonly Queue[], maxEvents: number, maxBytes: number): readonly Part[] {
-    const taken: Part[] = [];
-    let events = 0;
-    let bytes = 0;
+  /** Takes parts out, as many as fit into a transaction, but at least one. */
+  #take(queues: readonly Queue[]): readonly Part[] {
+    const group: Group = { parts: [], events: 0, bytes: 0 };
     for (const queue of queues) {
+      const before = group.parts.length;
+      while (queue.lines.size > 0 && this.#takeTurn(queue, group));
+      if (group.parts.length > before) queue.turn = this.#turns++;
+    }
+    return group.parts;
+  }
+
+  /**
+   * Takes what the tenant whose turn it is has credit for, and passes the turn on (deficit round robin: Shreedhar and
+   * Varghese, "Efficient fair queuing", 1996). False when the transaction is full; then it stays that tenant's turn.
+   */
+  #takeTurn(queue: Queue, group: Group): boolean {
+    const { fewEvents, bytesPerCommit, bytesPerTurn } = this.#limits;
+    const most = Math.min(this.#limits.eventsPerCommit, Math.max(this.#eventsInTime, fewEvents));
+    for (const [tenantId, line] of queue.lines) {
       let count = 0;
-      for (const part of queue.parts) {
-        events += part.events.length;
-        bytes += part.bytes;
-        if (taken.length > 0 && (events > maxEvents || bytes > maxBytes)) break;
-        taken.push(part);
-        this.#count(queue, part, -1);
+      let isFull = false;
+      for (const part of line.parts) {
+        const events = group.events + part.events.length;
+        const bytes = group.bytes + part.bytes;
+        isFull = group.parts.length > 0 && (events > most || bytes > bytesPerCommit);
+        if (isFull || part.bytes > line.credit) break;
+        line.credit -= part.bytes;
+        group.parts.push(part);
+        group.events = events;
+        group.bytes = bytes;
+        this.#count(queue, line, part, -1);
         count += 1;
       }
-      queue.parts.splice(0, count);
-      queue.turn = this.#turns++;
+      line.parts.splice(0, count);
+      if (isFull) return false;
+      queue.lines.delete(tenantId);
+      if (line.parts.length > 0) {
+        line.credit += bytesPerTurn;
+        queue.lines.set(tenantId, line);
+      }
+      return true;
     }
-    return taken;
+    return false;
   }
 
   async #run(queues: readonly Queue[], parts: readonly Part[], isMixed: boolean): Promise<void> {
@@ -232,13 +320,24 @@ export class GroupCommit {
     for (const queue of queues) queue.isBusy = true;
     for (const { call } of parts) call.isStarted = true;
 
+    const startedAt = this.#clockMs();
     await this.#commitParts(parts);
+    this.#learn(parts, this.#clockMs() - startedAt);
 
     this.#running -= 1;
     if (isMixed) this.#isMixedRunning = false;
     for (const queue of queues) queue.isBusy = false;
     this.#startWhatCan();
     this.#settleClosing();
+  }
+
+  /** Small transactions say nothing of how long a large one takes. */
+  #learn(parts: readonly Part[], tookMs: number): void {
+    const { fewEvents, commitMs } = this.#limits;
+    const count = parts.reduce((sum, { events }) => sum + events.length, 0);
+    if (count < fewEvents) return;
+    const inTime = (count * commitMs) / Math.max(tookMs, 1);
+    this.#eventsInTime += (inTime - this.#eventsInTime) / 2;
   }
 
   async #commitParts(parts: readonly Part[]): Promise<void> {
@@ -271,18 +370,21 @@ export class GroupCommit {
 
 function split(call: Call, events: readonly NewEvent[], limits: GroupCommitLimits): readonly Part[] {
   const parts: Part[] = [];
-  const current = new Map<number, Part>();
+  const open = new Map<string, Part>();
+  let part: Part | undefined;
   for (const [index, event] of events.entries()) {
-    const { partition } = event;
+    const { partition, tenantId } = event;
     const bytes = event.body.length + EVENT_BYTES;
-    let part = current.get(partition);
+    // All of a call are of one tenant, but for those that Parley itself writes.
+    if (part?.partition !== partition || part.tenantId !== tenantId)
+      part = open.get(`${partition} ${tenantId}`);
     if (
       part === undefined ||
       part.events.length >= limits.eventsPerCommit ||
       part.bytes + bytes > limits.bytesPerCommit
     ) {
-      part = { call, partition, events: [], indexes: [], bytes: 0 };
-      current.set(partition, part);
+      part = { call, partition, tenantId, events: [], indexes: [], bytes: 0 };
+      open.set(`${partition} ${tenantId}`, part);
       parts.push(part);
     }
     part.events.push(event);

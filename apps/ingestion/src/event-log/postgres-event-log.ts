@@ -95,20 +95,24 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
     }
   };
 
-  const groups = new GroupCommit(async (group) => {
-    const { results, added } = await appendByRules(group);
-    const heads = new Map<number, bigint>();
-    for (const [partition, events] of added) {
-      const head = events.at(-1)?.offset;
-      if (head === undefined) continue;
-      recent.add(partition, events);
-      heads.set(partition, head);
-      watch.advance(partition, head);
-    }
-    if (heads.size > 0) announcer.announce(heads);
-    reach('append:before-answer');
-    return results;
-  }, limits);
+  const groups = new GroupCommit(
+    async (group) => {
+      const { results, added } = await appendByRules(group);
+      const heads = new Map<number, bigint>();
+      for (const [partition, events] of added) {
+        const head = events.at(-1)?.offset;
+        if (head === undefined) continue;
+        recent.add(partition, events);
+        heads.set(partition, head);
+        watch.advance(partition, head);
+      }
+      if (heads.size > 0) announcer.announce(heads);
+      reach('append:before-answer');
+      return results;
+    },
+    limits,
+    () => performance.now(),
+  );
 
   return {
     append: async (events: readonly NewEvent[], signal?: AbortSignal): Promise<AppendResult[]> => {
