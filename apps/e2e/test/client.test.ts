@@ -11,7 +11,7 @@ import {
   AggregationPeriod,
   Outcome,
 } from '@parley/client';
-import type { DroppedEvent, ParleyClient, ParleyClientOptions } from '@parley/client';
+import type { DeliveredEvent, DroppedEvent, ParleyClient, ParleyClientOptions } from '@parley/client';
 import { IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
 import { DomainError } from '@parley/errors';
 import { createTransportTo } from '@parley/rpc';
@@ -87,7 +87,8 @@ describe.each<Transport>(['connect', 'grpc'])('over %s', (transport) => {
   const open = openOver(transport);
 
   test('every kind of event is stored, and a repeat under the same id is a duplicate', async () => {
-    const { client, dropped } = open();
+    const delivered: DeliveredEvent[] = [];
+    const { client, dropped } = open({ onDelivered: (event) => delivered.push(event) });
     const ids = { interaction: randomUUID(), conversion: randomUUID() };
     const occurredAt = new Date();
     const record = (): string[] => [
@@ -123,6 +124,11 @@ describe.each<Transport>(['connect', 'grpc'])('over %s', (transport) => {
     record();
     expect(await client.flush({ timeoutMs: flushMs })).toEqual({ complete: true, queued: 0 });
     expect(dropped).toEqual([]);
+    expect(delivered.map(({ isDuplicate }) => isDuplicate)).toEqual([
+      ...Array<boolean>(10).fill(false),
+      ...Array<boolean>(3).fill(true),
+    ]);
+    expect(delivered[1]).toEqual({ id: ids.interaction, kind: 'completion', isDuplicate: false });
     expect(client.stats()).toMatchObject({
       recorded: 13,
       accepted: 10,

@@ -32,6 +32,14 @@ export interface DroppedEvent {
   readonly count: number;
 }
 
+/** An event that is stored. */
+export interface DeliveredEvent {
+  readonly id: string;
+  readonly kind: ReportedKind;
+  /** The service had it already, from an earlier call. */
+  readonly isDuplicate: boolean;
+}
+
 export interface SpillOptions {
   /** May be shared by any number of processes. */
   readonly folder: string;
@@ -71,6 +79,8 @@ export interface ParleyClientOptions {
   readonly optOut?: (event: Event) => boolean;
   /** `off` leaves out what members and bots wrote; `full` unless told. */
   readonly contentMode?: 'full' | 'off';
+  /** Told of every event that is stored, before its copy on disk is removed. */
+  readonly onDelivered?: (delivered: DeliveredEvent) => void;
   /** Told of every event that will not be stored. */
   readonly onDrop?: (dropped: DroppedEvent) => void;
   /** Told of calls that failed and are repeated, of the disk's faults and of your hooks' errors. */
@@ -79,7 +89,7 @@ export interface ParleyClientOptions {
 
 /** The options with every default. */
 export type Settings = ParleyClientOptions &
-  Required<Omit<ParleyClientOptions, 'spill' | 'optOut' | 'onDrop' | 'onError'>>;
+  Required<Omit<ParleyClientOptions, 'spill' | 'optOut' | 'onDelivered' | 'onDrop' | 'onError'>>;
 
 /** The service takes 1 MiB; what is left is for the request around the events. */
 const largestBatchBytes = 1_000_000;

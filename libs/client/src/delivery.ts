@@ -18,6 +18,8 @@ export interface DeliveryOptions {
   readonly counts: Counts;
   readonly on: {
     readonly error: (error: unknown) => void;
+    /** Stored, and whether it was before. */
+    readonly delivered: (event: QueuedEvent, isDuplicate: boolean) => void;
     readonly drop: (event: QueuedEvent, reason: DropReason, message: string) => void;
   };
 }
@@ -260,9 +262,11 @@ export class Delivery {
     switch (outcome) {
       case EventOutcome.ACCEPTED:
         counts.accepted += 1;
+        on.delivered(event, false);
         break;
       case EventOutcome.DUPLICATE:
         counts.duplicates += 1;
+        on.delivered(event, true);
         break;
       case EventOutcome.CONFLICT:
         on.drop(event, 'conflict', message);

@@ -8,7 +8,13 @@ export {
 } from '@parley/contracts/parley/ingestion/v1/event';
 export type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 export { CallFailure, type Remedy } from './call-failure.ts';
-export type { DroppedEvent, DropReason, ParleyClientOptions, SpillOptions } from './client-options.ts';
+export type {
+  DeliveredEvent,
+  DroppedEvent,
+  DropReason,
+  ParleyClientOptions,
+  SpillOptions,
+} from './client-options.ts';
 export type { ClientStats } from './client-stats.ts';
 export type { Environment } from './environment.ts';
 export type * from './event-input.ts';

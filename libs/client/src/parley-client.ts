@@ -71,7 +71,7 @@ export function createParleyClient(
   environment: Environment = systemEnvironment,
 ): ParleyClient {
   const settings = parseOptions(options);
-  const { optOut, contentMode, onDrop, onError, spill } = settings;
+  const { optOut, contentMode, onDelivered, onDrop, onError, spill } = settings;
   const counts = noCounts();
   const newId = createUuidV7(environment.now, environment.randomBytes);
 
@@ -95,6 +95,7 @@ export function createParleyClient(
     counts,
     on: {
       error: tellError,
+      delivered: ({ id, kind }, isDuplicate) => guard(() => onDelivered?.({ id, kind, isDuplicate })),
       drop: ({ id, kind }, reason, message) => drop({ id, kind, reason, message, count: 1 }),
     },
   });
