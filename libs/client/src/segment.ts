@@ -121,5 +121,11 @@ export async function removeSegment(path: string): Promise<void> {
 }
 
 /** Whether the error says that there is no such file. */
-export const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';
+export const isMissing = (error: unknown): boolean => hasCode(error, ['ENOENT']);
+
+/** Whether it says that a folder can't be removed since something is in it. */
+export const isNotEmpty = (error: unknown): boolean => hasCode(error, ['ENOTEMPTY', 'EEXIST']);
+
+/** Whether it is one of the system's with one of these codes. */
+export const hasCode = (error: unknown, codes: readonly string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.includes(String(error.code));

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rmdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing } from './segment.ts';
+import { isMissing, isNotEmpty } from './segment.ts';
 
 /** A process, as it signs its folder. */
 export interface Owner {
@@ -40,18 +40,29 @@ export async function touchFolder(folder: string, at: Date): Promise<void> {
   await utimes(folder, at, at);
 }
 
+export interface Judge {
+  /** Unix time in ms. */
+  readonly now: number;
+  readonly isRunning: (pid: number) => boolean;
+  /**
+   * Whether the judge itself was awake for the last moments. After a machine slept, all its processes have long touched
+   * nothing, and those that wake first would take the others for dead.
+   */
+  readonly wasAwake: boolean;
+}
+
 /**
- * Moves the segments of owners that have ended into `mine`, and says which. Each segment is moved by one rename, so of
- * several who try, one gets it. An owner has ended when its process is gone (seen only on its own host) or its folder
- * was not touched for two minutes; taking one for dead that lives costs a duplicate that the service knows, never a loss.
+ * Moves the segments of owners that have ended into `mine`, and says which, each as it is moved. It is moved by one rename,
+ * so of several who try, one gets it. An owner has ended when its process is gone (seen only on its own host) or its folder
+ * was not touched for two minutes; taking one for dead that lives costs a duplicate that the service knows, but what it
+ * goes on writing to a file that was taken is not found again.
  */
-export async function adoptSegments(
+export async function* adoptSegments(
   root: string,
   mine: string,
   self: Owner,
-  { now, isRunning }: { readonly now: number; readonly isRunning: (pid: number) => boolean },
-): Promise<string[]> {
-  const adopted: string[] = [];
+  judge: Judge,
+): AsyncGenerator<string> {
   for (const name of await readdir(root)) {
     const folder = join(root, name);
     const groups = ownerPattern.exec(name)?.groups;
@@ -61,23 +72,21 @@ export async function adoptSegments(
       pid: Number(groups['pid']),
       startedAt: Number(groups['startedAt']),
     };
-    if (await hasEnded(folder, owner, self, now, isRunning))
-      adopted.push(...(await takeSegments(folder, mine)));
+    if (await hasEnded(folder, owner, self, judge)) yield* takeSegments(folder, mine);
   }
-  return adopted;
 }
 
 async function hasEnded(
   folder: string,
   owner: Owner,
   self: Owner,
-  now: number,
-  isRunning: (pid: number) => boolean,
+  { now, isRunning, wasAwake }: Judge,
 ): Promise<boolean> {
   if (owner.pid === nobody) return true;
   if (owner.host === plain(self.host)) {
     if (owner.pid === self.pid) return owner.startedAt !== self.startedAt;
     if (!isRunning(owner.pid)) return true;
+    if (!wasAwake) return false;
   }
   try {
     return now - (await stat(folder)).mtimeMs > abandonedAfterMs;
@@ -87,20 +96,18 @@ async function hasEnded(
   }
 }
 
-async function takeSegments(folder: string, mine: string): Promise<string[]> {
-  const taken: string[] = [];
+async function* takeSegments(folder: string, mine: string): AsyncGenerator<string> {
   try {
     for (const name of await readdir(folder)) {
       if (!name.endsWith(segmentSuffix)) continue;
       const path = join(mine, name);
-      if (await moved(join(folder, name), path)) taken.push(path);
+      if (await moved(join(folder, name), path)) yield path;
     }
     await rmdir(folder);
   } catch (error) {
-    // Somebody else was faster with the folder.
-    if (!isMissing(error)) throw error;
+    // Somebody else was faster with the folder, or its owner lives after all and goes on.
+    if (!isMissing(error) && !isNotEmpty(error)) throw error;
   }
-  return taken;
 }
 
 async function moved(from: string, to: string): Promise<boolean> {

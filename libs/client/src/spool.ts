@@ -6,7 +6,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import type { ReportedKind } from './event-input.ts';
 import type { QueuedEvent } from './event-queue.ts';
-import { readSegment, removeSegment, Segment, toRecord } from './segment.ts';
+import { hasCode, isMissing, isNotEmpty, readSegment, removeSegment, Segment, toRecord } from './segment.ts';
 import {
   abandonFolder,
   adoptSegments,
@@ -73,6 +73,8 @@ export class Spool {
   #bytes = 0;
   #overflowing = 0;
   #restUntil = 0;
+  /** Of the last heartbeat, in Unix ms. */
+  #beatAt = 0;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
@@ -168,8 +170,8 @@ export class Spool {
     try {
       await rmdir(this.#folder);
     } catch (error) {
-      if (hasCode(error, ['ENOENT'])) return;
-      if (hasCode(error, ['ENOTEMPTY', 'EEXIST'])) await this.#abandon();
+      if (isMissing(error)) return;
+      if (isNotEmpty(error)) await this.#abandon();
       else this.#options.on.error(error);
     }
   }
@@ -185,19 +187,23 @@ export class Spool {
 
   /** Shows that we live, and takes over from those who do not. */
   async #beat(touched: Promise<void>): Promise<void> {
-    const { folder, now, on } = this.#options;
+    const { folder, on } = this.#options;
+    const now = this.#options.now();
+    const wasAwake = now - this.#beatAt < 2 * heartbeatMs;
+    this.#beatAt = now;
     try {
       await touched;
-      for (const path of await adoptSegments(folder, this.#folder, this.#self, { now: now(), isRunning })) {
+      const judge = { now, isRunning, wasAwake };
+      for await (const path of adoptSegments(folder, this.#folder, this.#self, judge)) {
         const { size } = await stat(path);
         this.#bytes += size;
         const segment = this.#track(path, size);
         this.#unread.push(segment);
       }
-      if (this.#unread.length > 0) on.ready();
     } catch (error) {
       on.error(error);
     }
+    if (this.#unread.length > 0) on.ready();
   }
 
   #hasRoom(record: Buffer): boolean {
@@ -277,6 +283,3 @@ function isRunning(pid: number): boolean {
     return hasCode(error, ['EPERM']);
   }
 }
-
-const hasCode = (error: unknown, codes: readonly string[]): boolean =>
-  error instanceof Error && 'code' in error && codes.includes(String(error.code));
