@@ -11,7 +11,7 @@ export async function query<Row extends QueryResultRow>(
   const client = new Client({
     connectionString: url,
     connectionTimeoutMillis: 5_000,
-    query_timeout: 60_000,
+    query_timeout: 300_000,
     types: {
       getTypeParser: ((oid: number, format?: 'text') =>
         oid === int8 ? Number : types.getTypeParser(oid, format)) as typeof types.getTypeParser,

@@ -23,6 +23,10 @@ export interface ServiceProcesses {
   diedAtFailpoint(name: ProcessName): Promise<void>;
   /** Stops Postgres at once, as when its machine loses power; it is started again. Returns when it serves. */
   crashPostgres(): Promise<void>;
+  /** Stops Postgres as for maintenance; it stays away until it is started. */
+  stopPostgres(): Promise<void>;
+  /** Starts it again where it was. */
+  startPostgres(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,10 +37,13 @@ const operatorKey = 'operator key of this test, with more than 32 characters'.re
 
 /** `folder` holds the data; whoever gives it removes it. */
 export async function startServiceProcesses(folder: string): Promise<ServiceProcesses> {
-  const postgres: PostgresServer = await startPostgres({
-    dataDir: join(folder, 'postgres'),
-    logger: createLogger({ service: 'postgres', level: 'fatal' }),
-  });
+  const openPostgres = (port?: number): Promise<PostgresServer> =>
+    startPostgres({
+      dataDir: join(folder, 'postgres'),
+      logger: createLogger({ service: 'postgres', level: 'fatal' }),
+      ...(port !== undefined && { port }),
+    });
+  let postgres = await openPostgres();
   const ports = { ingestion: await freePort(), metrics: await freePort() };
   const children = new Map<ProcessName, Child>();
   const urlOf = (name: ProcessName): string => `http://127.0.0.1:${ports[name]}`;
@@ -119,6 +126,10 @@ export async function startServiceProcesses(folder: string): Promise<ServiceProc
     async crashPostgres() {
       await postgres.crash();
       await postgres.ready(readyMs);
+    },
+    stopPostgres: () => postgres.stop(),
+    async startPostgres() {
+      postgres = await openPostgres(postgres.port);
     },
     stop,
   };
