@@ -12,7 +12,7 @@ export const fallbackIntent = 'fallback';
 /** A text whose out-of-scope score is above it is taken for `fallback`, unless said otherwise. */
 export const usualThreshold = 0.5;
 
-/** Tells the intents apart: one linear classifier for each. */
+/** Tells the intents apart by a sum of weights for each. */
 export interface Classifier {
   /** Its intents, in the order of their numbers. */
   readonly intents: readonly string[];
@@ -70,7 +70,7 @@ export function readIntent(
   };
 }
 
-/** How far on its side of each class' border a text is. */
+/** The sum of each class: the logarithm of its odds but for what all have in common. */
 export function scoresOf(classifier: Classifier, { places, values }: TextVector): Float64Array {
   const { starts, classes, weights, unit, biases } = classifier;
   const scores = new Float64Array(biases.length);
@@ -115,11 +115,7 @@ export function evidenceOf(
     } else if (score > second) second = score;
   }
   let total = 0;
-  for (let number = 0; number < intentCount; number += 1)
-    total += Math.exp(softness * ((scores[number] ?? 0) - first));
+  for (let number = 0; number < intentCount; number += 1) total += Math.exp((scores[number] ?? 0) - first);
   const outside = knowsOutside ? (scores[intentCount] ?? 0) : 0;
   return { best, quantities: [first, first - second, 1 / total, knownShare, outside] };
 }
-
-/** Margins are about one apart; this makes their softmax tell something. */
-const softness = 3;

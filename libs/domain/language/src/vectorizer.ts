@@ -18,14 +18,15 @@ export interface TextVector {
   readonly knownShare: number;
 }
 
-/** The parts that occur in at least so many of the texts. */
-export function learnVocabulary(texts: readonly TextParts[], minTexts: number): Vocabulary {
+/** The parts that occur in at least so many of the texts; of more than `most`, those in most texts. */
+export function learnVocabulary(texts: readonly TextParts[], minTexts: number, most = Infinity): Vocabulary {
   const textsWith = new Map<number, number>();
   for (const { words, characters } of texts) {
     for (const { hashes } of [words, characters])
       for (const hash of hashes) textsWith.set(hash, (textsWith.get(hash) ?? 0) + 1);
   }
-  const kept = [...textsWith].filter(([, count]) => count >= minTexts);
+  const known = [...textsWith].filter(([, count]) => count >= minTexts);
+  const kept = known.length <= most ? known : known.sort(([, one], [, other]) => other - one).slice(0, most);
   return {
     places: createHashIndex(Int32Array.from(kept, ([hash]) => hash)),
     // Smoothed, as if one more text held every part.
