@@ -2,7 +2,9 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { readFileSync } from 'node:fs';
 import {
+  decodeIntentModel,
   decodeSentimentModel,
+  fallbackIntent,
   encodeIntentModel,
   outOfScopeLabel,
   readIntent,
@@ -11,10 +13,11 @@ import {
   trainIntents,
   trainSentiment,
 } from '@parley/language';
-import type { IntentReading } from '@parley/language';
+import type { IntentExample, IntentReading } from '@parley/language';
+import { readCommonEvaluation, readMappedEvaluation } from './common-intents.ts';
 import { hasDataSets, readDataSet, readLineNumbers } from './data-sets.ts';
 import type { LabelledText } from './data-sets.ts';
-import { areaUnderRoc, calibrationError, f1Of, seededOrder } from './figures.ts';
+import { areaUnderRoc, calibrationError, f1Of, precisionAndRecall, seededOrder } from './figures.ts';
 import { readLexicon, toExamples, trainedOn } from './sentiment-data.ts';
 
 /** A figure, beside the bar that was set for it. */
@@ -37,6 +40,7 @@ if (hasDataSets()) {
   benchClinc();
   benchBanking();
   for (const bot of ['curekart', 'powerplay11', 'sofmattress']) benchBot(bot);
+  benchCommon();
   benchSentiment();
   print();
 } else {
@@ -137,6 +141,49 @@ function benchBot(bot: string): void {
   const { quality, seconds } = train(readDataSet(`hint3_${bot}_train.jsonl`));
   more(`${bot}.cross_validated_accuracy`, quality.accuracy);
   less(`${bot}.train_and_validate_seconds`, seconds);
+}
+
+/** As the reading thread has it. */
+const commonThreshold = 0.3;
+
+/** The intents that every tenant has, on lines that were written to measure by, and on data sets that have some of them. */
+function benchCommon(): void {
+  const model = decodeIntentModel(
+    readFileSync(new URL('../../libs/domain/language/models/intents.bin', import.meta.url)),
+  );
+  const measure = (name: string, lines: readonly IntentExample[]) => {
+    say(`common intents: ${name}`);
+    const readings = lines.map((line) => ({ ...line, ...readIntent(model, line.text, commonThreshold) }));
+    const inside = readings.filter(({ label }) => label !== fallbackIntent);
+    const outside = readings.filter(({ label }) => label === fallbackIntent);
+    more(
+      `common.${name}.accuracy`,
+      readings.filter(({ label, intent }) => label === intent).length / readings.length,
+    );
+    less(
+      `common.${name}.calibration_error`,
+      calibrationError(
+        inside.map(({ intentConfidence }) => intentConfidence),
+        inside.map(({ label, bestIntent }) => label === bestIntent),
+      ),
+    );
+    if (outside.length > 0) {
+      more(
+        `common.${name}.out_of_scope_auroc`,
+        areaUnderRoc(
+          inside.map(({ outOfScope }) => outOfScope),
+          outside.map(({ outOfScope }) => outOfScope),
+        ),
+      );
+    }
+    for (const { label, precision, recall } of precisionAndRecall(readings)) {
+      more(`common.${name}.${label}.precision`, precision);
+      more(`common.${name}.${label}.recall`, recall);
+    }
+  };
+  measure('test', readCommonEvaluation('test'));
+  measure('dev', readCommonEvaluation('dev'));
+  for (const [name, lines] of Object.entries(readMappedEvaluation())) measure(name, lines);
 }
 
 function shippedSentiment() {

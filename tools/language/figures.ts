@@ -47,6 +47,18 @@ export function f1Of(
   return f1s.reduce((sum, f1) => sum + f1, 0) / f1s.length;
 }
 
+/** How much of what was read as a label was right, and how much of each label was found; 0 where there is none. */
+export function precisionAndRecall(
+  lines: readonly { readonly label: string; readonly intent: string }[],
+): readonly { readonly label: string; readonly precision: number; readonly recall: number }[] {
+  return [...new Set(lines.map(({ label }) => label))].map((name) => {
+    const right = lines.filter(({ label, intent }) => label === name && intent === name).length;
+    const read = lines.filter(({ intent }) => intent === name).length;
+    const all = lines.filter(({ label }) => label === name).length;
+    return { label: name, precision: read === 0 ? 0 : right / read, recall: right / all };
+  });
+}
+
 /** The numbers below `count` in an order that is always the same and looks like none. */
 export function seededOrder(count: number): readonly number[] {
   const keyOf = (index: number): number => Math.imul(index + 1, 0x9e3779b1) >>> 0;

@@ -175,11 +175,15 @@ test('one training at a time for a tenant; the next is told when to come again',
     text: `text ${n} ${n % 20}`,
     label: `intent ${n % 20}`,
   }));
-  const first = own.clients.language.trainIntents({ examples: many })[Symbol.asyncIterator]();
+  const leaving = new AbortController();
+  const first = own.clients.language
+    .trainIntents({ examples: many }, { signal: leaving.signal })
+    [Symbol.asyncIterator]();
   await first.next();
   const refusal = await refusalOf(train(own));
   expect(refusal).toMatchObject({ code: 'ResourceExhausted', reason: 'TRAINING_BUSY' });
-  await first.return?.();
+  leaving.abort();
+  await expect(Array.fromAsync({ [Symbol.asyncIterator]: () => first })).rejects.toThrow();
   // Given up by its caller, it ends.
   await expect
     .poll(

@@ -5,7 +5,13 @@ import { encodeUnderstanding } from './encode-understanding.ts';
 import { createModelCache } from './model-cache.ts';
 import { wants } from './reading-protocol.ts';
 import type { ReadingAnswer, ReadingModel, ReadingRequest } from './reading-protocol.ts';
-import { commonIntents, commonIntentsName, sentimentModel, sentimentModelName } from './shipped-models.ts';
+import {
+  commonIntents,
+  commonIntentsName,
+  commonThreshold,
+  sentimentModel,
+  sentimentModelName,
+} from './shipped-models.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('This runs in a thread.');
@@ -51,11 +57,12 @@ function understand(
   sought: number,
 ): Uint8Array {
   const parts = partsOf(text);
+  const usual = key === '' ? commonThreshold : undefined;
   const names: string[] = [];
   if (sought & wants.intent) names.push(key === '' ? commonIntentsName : `intents/${version}`);
   if (sought & wants.sentiment) names.push(sentimentModelName);
   return encodeUnderstanding({
-    ...(sought & wants.intent && { intent: readIntent(intents, parts, threshold) }),
+    ...(sought & wants.intent && { intent: readIntent(intents, parts, threshold ?? usual) }),
     ...(sought & wants.sentiment && { sentiment: readSentiment(sentimentModel, parts) }),
     modelVersion: names.join(' '),
   });

@@ -1,35 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { decodeSentimentModel, outOfScopeLabel, trainIntents } from '@parley/language';
-import { commonExamples } from './common-examples.ts';
+import { decodeIntentModel, decodeSentimentModel } from '@parley/language';
 
-/** Of what no bot is asked, so that a text that is about nothing of the common intents becomes `fallback`. */
-const outside = [
-  'the mitochondria is the powerhouse of the cell',
-  'qwerty asdf zxcv',
-  'seven sheep crossed the river at dawn',
-  'the square root of nine',
-  'yesterday my uncle painted his boat',
-  'the parliament voted on the budget',
-  'clouds over the northern hills',
-  'lorem ipsum dolor sit amet',
-  'the violin concerto in d minor',
-  'photosynthesis needs light and water',
-  'banana xylophone purple',
-  'the train to the coast leaves from platform four',
-];
+function shipped(file: string): Uint8Array {
+  return readFileSync(fileURLToPath(import.meta.resolve(`@parley/language/models/${file}`)));
+}
 
-/** The intents that every tenant has; learned when the thread starts, in some tenths of a second. */
-export const commonIntents = trainIntents([
-  ...Object.entries(commonExamples).flatMap(([label, texts]) => texts.map((text) => ({ text, label }))),
-  ...outside.map((text) => ({ text, label: outOfScopeLabel })),
-]).model;
+/** The intents that every tenant has, as the library ships them. */
+export const commonIntents = decodeIntentModel(shipped('intents.bin'));
 /** As readings name it. */
 export const commonIntentsName = 'intents/0';
+/**
+ * A text whose out-of-scope score is above it is taken for `fallback`, unless the tenant says otherwise. Lower than that of
+ * a tenant's own intents: what is said to a bot about its own business is mostly outside of these.
+ */
+export const commonThreshold = 0.3;
 
 /** The feeling of texts, as the library ships it. */
-export const sentimentModel = decodeSentimentModel(
-  readFileSync(fileURLToPath(import.meta.resolve('@parley/language/models/sentiment.bin'))),
-);
+export const sentimentModel = decodeSentimentModel(shipped('sentiment.bin'));
 /** As readings name it. */
 export const sentimentModelName = 'sentiment/1';
