@@ -86,6 +86,45 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await doctorCommand(session, options));
     });
 
+  program
+    .command('erase')
+    .description('erase a member everywhere and refuse what still comes of it; prints the receipt')
+    .requiredOption('--member <id>', 'the member')
+    .option('--tenant <name>', 'the tenant (with the operator’s key)')
+    .option('--wait', 'return when it is complete in every service')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { eraseCommand } = await import('./commands/erase.ts');
+      ended(await eraseCommand(session, options));
+    });
+
+  const consent = program.command('consent').description('whether something may be kept about somebody');
+  ofSubject(inTenant(consent.command('set').description('allow or forbid it, from now on')))
+    .option('--allow', 'it may be kept')
+    .option('--forbid', 'it may not')
+    .action(async (options) => {
+      const { setConsentCommand } = await import('./commands/privacy.ts');
+      ended(await setConsentCommand(session, options));
+    });
+  ofSubject(inTenant(consent.command('get').description('print what was said, and what it refused'))).action(
+    async (options) => {
+      const { getConsentCommand } = await import('./commands/privacy.ts');
+      ended(await getConsentCommand(session, options));
+    },
+  );
+
+  const privacy = program.command('privacy').description('how much of what is said is kept');
+  inTenant(privacy.command('show').description('print it')).action(async (options) => {
+    const { showPrivacyCommand } = await import('./commands/privacy.ts');
+    ended(await showPrivacyCommand(session, options));
+  });
+  inTenant(privacy.command('set').description('change it, from now on'))
+    .requiredOption('--content <mode>', 'full, pseudonymous or off')
+    .action(async (options) => {
+      const { setPrivacyCommand } = await import('./commands/privacy.ts');
+      ended(await setPrivacyCommand(session, options));
+    });
+
   const retention = program.command('retention').description('how long what is kept, and what that removes');
   retention
     .command('show')
@@ -357,6 +396,12 @@ function inTenant(command: Command): Command {
   return command
     .option('--tenant <name>', 'the tenant (with the operator’s key)')
     .option('--json', 'print JSON');
+}
+
+function ofSubject(command: Command): Command {
+  return command
+    .option('--member <id>', 'this member')
+    .option('--group <id>', 'everybody in this group; with neither the whole tenant');
 }
 
 function scoped(command: Command): Command {

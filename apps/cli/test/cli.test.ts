@@ -31,6 +31,10 @@ test.each([
   [['keys', 'create', '--scopes', 'ingest,write'], /takes ingest, read, experiment, admin; not write/],
   [['keys', 'create', '--scopes', 'read', '--expires', 'soon'], /--expires: must be an instant/],
   [['keys', 'rotate', 'k', '--overlap', '-1'], /--overlap is hours, from 0 to 720; not -1/],
+  [['erase'], /--member/],
+  [['consent', 'set', '--member', 'ada'], /Say --allow or --forbid/],
+  [['consent', 'get', '--member', 'ada', '--group', 'shop'], /--member or --group, not both/],
+  [['privacy', 'set', '--content', 'some'], /--content is full, pseudonymous or off; not some/],
   [['demo', '--from', 'yesterday', '--to', '2026-03-01'], /--from: must be an instant/],
   [['demo', '--from', '2026-03-01', '--to', '2026-03-02', '--seed', '-1'], /--seed must be a whole number/],
 ])('wrong use is told on stderr alone, with exit code 2: %j', async (argv, message) => {
