@@ -25,6 +25,9 @@ export interface Expectation {
   readonly positions: readonly string[];
 }
 
+/** Services, wherever they run. */
+export type Reachable = Pick<ServiceProcesses, 'databaseUrl' | 'operatorKey' | 'urlOf'>;
+
 /** How long projections may take to catch up, after everything runs again. */
 const catchUpMs = 60_000;
 const usualVerifyMs = 300_000;
@@ -74,7 +77,7 @@ export async function brokenLedger(
 }
 
 /** I2 by the database's own count, and I3: offsets 1 to the head, without a gap. */
-export async function brokenLog({ databaseUrl }: ServiceProcesses): Promise<string[]> {
+export async function brokenLog({ databaseUrl }: Pick<Reachable, 'databaseUrl'>): Promise<string[]> {
   const twice = await query<{ event_key: string; n: number }>(
     databaseUrl,
     `select event_key::text, count(*) as n from ingestion.events
@@ -96,9 +99,9 @@ export async function brokenLog({ databaseUrl }: ServiceProcesses): Promise<stri
 }
 
 /** I4: the KPIs are the truth. */
-async function brokenFigures(
-  { urlOf, operatorKey }: ServiceProcesses,
-  { tenant, positions, start, end, figures }: Expectation,
+export async function brokenFigures(
+  { urlOf, operatorKey }: Reachable,
+  { tenant, positions, start, end, figures }: Omit<Expectation, 'ledgerFile'>,
 ): Promise<string[]> {
   const metrics = createTransportTo({ baseUrl: urlOf('metrics'), credential: operatorKey, tenant });
   const ingestion = createTransportTo({ baseUrl: urlOf('ingestion'), credential: operatorKey, tenant });
@@ -128,10 +131,7 @@ async function brokenFigures(
 }
 
 /** I5: verification finds no difference. I6: no checkpoint is ahead of the log. And nothing is parked. */
-export async function brokenProjections(
-  processes: ServiceProcesses,
-  verifyMs = usualVerifyMs,
-): Promise<string[]> {
+export async function brokenProjections(processes: Reachable, verifyMs = usualVerifyMs): Promise<string[]> {
   const broken: string[] = [];
   for (const [service, projection] of [
     ['ingestion', 'ingestion.read-model'],

@@ -75,7 +75,7 @@ export async function startServiceProcesses(folder: string): Promise<ServiceProc
           PARLEY_DATABASE_SECRET: secretOf(name),
           PARLEY_SERVICE_SECRET: secretOf('service'),
           ...(name === 'ingestion'
-            ? { PARLEY_OPERATOR_KEY: operatorKey }
+            ? { PARLEY_OPERATOR_KEY: operatorKey, PARLEY_ERASURE_SERVICES: 'metrics' }
             : { PARLEY_INGESTION_URL: urlOf('ingestion') }),
           ...(failpoint !== undefined && { PARLEY_FAILPOINT: failpoint }),
         },
