@@ -11,13 +11,18 @@ process.exitCode = await runService({
   stderr: process.stderr,
   settings: metricsSettings,
   create: async (config, { closers, ...dependencies }, settings) => {
-    const { PARLEY_INGESTION_URL: url, PARLEY_FAILPOINT: failpoint } = settings;
+    const {
+      PARLEY_INGESTION_URL: url,
+      PARLEY_READ_DATABASE_URL: readDatabaseUrl,
+      PARLEY_FAILPOINT: failpoint,
+    } = settings;
     const peer = openIngestionPeer({ ...config, ...dependencies, url, service });
     closers.push('ingestion', () => peer.close());
     const metrics = await createMetricsService(config, {
       ...dependencies,
       source: peer.source,
       erasures: peer.erasures,
+      readDatabaseUrl,
       reachFailpoint: (reached) => {
         if (reached === failpoint) process.kill(process.pid, 'SIGKILL');
       },

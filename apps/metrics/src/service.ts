@@ -1,9 +1,11 @@
 import { createPositionSealer } from '@parley/access';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import type { Database } from '@parley/database';
 import type { LogSource } from '@parley/event';
 import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
 import type { ProjectionRuntime, ProjectionRuntimeOptions } from '@parley/projection';
 import { createClosers } from '@parley/runtime';
+import type { Logger } from '@parley/runtime';
 import { openRole, startErasureConfirmer } from '@parley/service';
 import type { ErasureCoordinator, Service, ServiceConfig, ServiceDependencies } from '@parley/service';
 import { service } from './migrate.ts';
@@ -18,6 +20,8 @@ export interface MetricsDependencies extends ServiceDependencies {
   readonly source: LogSource;
   /** Ingestion, to which erasures are confirmed. */
   readonly erasures: ErasureCoordinator;
+  /** A streaming replica of the database, for reports. */
+  readonly readDatabaseUrl?: string | undefined;
   /** For tests that end the process in the middle of a fold. */
   readonly reachFailpoint?: NonNullable<ProjectionRuntimeOptions['reachFailpoint']>;
 }
@@ -34,7 +38,16 @@ const closeMs = 20_000;
  */
 export async function createMetricsService(
   config: ServiceConfig,
-  { now, logger, health, source, erasures, holder, reachFailpoint = () => undefined }: MetricsDependencies,
+  {
+    now,
+    logger,
+    health,
+    source,
+    erasures,
+    holder,
+    readDatabaseUrl,
+    reachFailpoint = () => undefined,
+  }: MetricsDependencies,
 ): Promise<Service & { readonly projections: ProjectionRuntime }> {
   const closers = createClosers(logger);
   const app = await openRole(config, { service, kind: 'app', poolSize: appConnections, logger });
@@ -70,7 +83,15 @@ export async function createMetricsService(
   closers.push('erasures', () => confirmer.close());
 
   const { progress } = projections;
-  const reader = createProjectionReader({ db: app, projection: kpiProjection.name, progress });
+  const standby =
+    readDatabaseUrl === undefined ? undefined : await openStandby(config, readDatabaseUrl, logger);
+  closers.push('connections of the standby', () => standby?.close());
+  const reader = createProjectionReader({
+    db: app,
+    projection: kpiProjection.name,
+    progress,
+    standby: standby && { db: standby, logger },
+  });
   const positions = createPositionSealer(config.serviceSecret);
   health.set(MetricsService.typeName, 'not-serving');
   const readiness = startReadiness({
@@ -89,4 +110,8 @@ export async function createMetricsService(
       await closers.close(closeMs);
     },
   };
+}
+
+function openStandby(config: ServiceConfig, databaseUrl: string, logger: Logger): Promise<Database> {
+  return openRole({ ...config, databaseUrl }, { service, kind: 'app', poolSize: appConnections, logger });
 }

@@ -10,7 +10,7 @@ import { systemNow } from '@parley/runtime';
 import type { Now } from '@parley/runtime';
 import type { ErasureCoordinator } from '@parley/service';
 import { TEST_SECRET } from '@parley/testing';
-import type { TestCluster } from '@parley/testing';
+import type { TestCluster, TestDatabase, TestStandby } from '@parley/testing';
 import { onTestFinished } from 'vitest';
 import { createMetricsService } from '../src/service.ts';
 import { tenantA, tenantB } from './events.ts';
@@ -34,6 +34,8 @@ export interface CallerOptions {
 /** The service on a port, over a database and a log of its own. */
 export interface TestService {
   readonly log: SimulatedLog;
+  readonly standby: TestStandby | undefined;
+  readonly database: TestDatabase;
   readonly running: Awaited<ReturnType<typeof createMetricsService>>;
   readonly positions: PositionSealer;
   /** Appends, and waits until the figures hold it. */
@@ -53,6 +55,8 @@ export interface TestServiceOptions {
   readonly now?: Now;
   /** Whether the log can be read from the start. */
   readonly isReachable?: boolean;
+  /** Whether a streaming replica answers reports. */
+  readonly hasStandby?: boolean;
   /** When it is closed: after the test unless told; `afterAll` for one that the tests of a file share. */
   readonly atEnd?: (close: () => Promise<void>) => void;
   /** Whose erasures are to be confirmed; nobody's unless told. */
@@ -69,17 +73,27 @@ export async function startService(
   {
     now = systemNow,
     isReachable = true,
+    hasStandby = false,
     atEnd = onTestFinished,
     erasures = noErasures,
   }: TestServiceOptions = {},
 ): Promise<TestService> {
   const database = await cluster.database('metrics', prepareMetrics);
+  const standby = hasStandby ? await cluster.standby() : undefined;
   const log = createSimulatedLog(partition);
   log.setReachable(isReachable);
   const health = createHealthRegistry();
   const running = await createMetricsService(
     { databaseUrl: database.adminUrl, databaseSecret: TEST_SECRET, serviceSecret },
-    { now, logger, health, source: log, erasures, holder: randomUUID() },
+    {
+      now,
+      logger,
+      health,
+      source: log,
+      erasures,
+      holder: randomUUID(),
+      readDatabaseUrl: standby?.urlFor(database, 'metrics_app'),
+    },
   );
   const directory = createDirectory();
   const { routes, access } = running;
@@ -109,6 +123,8 @@ export async function startService(
     adminUrl: database.adminUrl,
     log,
     running,
+    standby,
+    database,
     positions,
     as,
     a,

@@ -317,7 +317,8 @@ test("a tenant's key and the operator acting for it get the same, another tenant
 
 test.each([
   'getConversationKpis',
-  'watchRealTimeMetrics',
+  'getRevenueKpis',
+  'getAudienceKpis',
   'listKpiPoints',
   'explainKpi',
   'listBotPerformanceMetrics',
@@ -379,6 +380,10 @@ async function call(client: MetricsClient, name: string): Promise<unknown> {
       return client.getConversationKpis({});
     case 'GetEngagementKpis':
       return client.getEngagementKpis({});
+    case 'GetRevenueKpis':
+      return client.getRevenueKpis({});
+    case 'GetAudienceKpis':
+      return client.getAudienceKpis({});
     default:
       throw new Error(`How to call ${name} is not told here.`);
   }

@@ -66,7 +66,7 @@ export function createMetricsRoutes({
     keyOf: ({ tenantId, botId, groupId, timeZone }) => JSON.stringify([tenantId, botId, groupId, timeZone]),
     async read(asked, signal) {
       const window = lastHour(now(), asked.timeZone);
-      const { state, watermark } = await readSums(reader, { ...asked, window, signal });
+      const { state, watermark } = await readSums(reader, { ...asked, window, isLive: true, signal });
       return {
         metrics: create(RealTimeMetricsSchema, toRealTime(state)),
         context: toContext(asked, window, watermark, positions),
@@ -110,8 +110,10 @@ export function createMetricsRoutes({
       };
     },
     async getRealTimeMetrics(request, handler) {
-      const { state, context } = await sumsOf(request, lastHour(now(), tenantOf(handler).timeZone), handler);
-      return { metrics: toRealTime(state), context };
+      const window = lastHour(now(), tenantOf(handler).timeZone);
+      const question = { ...toQuestion(request, window, positions, handler), isLive: true };
+      const { state, watermark } = await readSums(reader, question);
+      return { metrics: toRealTime(state), context: toContext(question, window, watermark, positions) };
     },
     watchRealTimeMetrics({ scope, resumeToken }, handler) {
       const { timeZone } = tenantOf(handler);

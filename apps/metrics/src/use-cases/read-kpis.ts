@@ -16,6 +16,8 @@ export interface KpiQuestion {
   readonly window: KpiWindow;
   /** Events up to this offset must be in the answer; undefined: what is known now. */
   readonly minPosition: bigint | undefined;
+  /** Whether the answer must be as fresh as can be. */
+  readonly isLive?: boolean;
   readonly signal: AbortSignal;
 }
 

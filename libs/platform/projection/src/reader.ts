@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '@parley/database';
 import { DomainError } from '@parley/errors';
+import type { Logger } from '@parley/runtime';
 import { notStarted } from './generations.ts';
 import type { ProjectionProgress } from './progress.ts';
 import type { ProjectionWatermark } from './projection.ts';
@@ -25,6 +26,8 @@ export interface ReadRequest {
   readonly minPosition?: bigint | undefined;
   /** The answer is given away piece by piece: it is never begun again, and may wait for its reader for 90 s. */
   readonly isStreamed?: boolean;
+  /** It must be as fresh as can be: a standby is not asked. */
+  readonly isLive?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -44,6 +47,20 @@ export interface ReaderOptions {
   readonly progress: ProjectionProgress;
   /** How long to wait for `minPosition`; 8 s unless told, below the 10 s that a call has by default. */
   readonly maxWaitMs?: number;
+  /** A read replica of the database, asked first. */
+  readonly standby?: StandbyOptions | undefined;
+}
+
+/**
+ * A streaming replica that answers in the database's place, so that reports don't take from what writes. It is passed over
+ * where it can't be reached, where it is behind what the answer must hold, and where it is `maxLagMs` behind while the
+ * database is not.
+ */
+export interface StandbyOptions {
+  readonly db: Database;
+  /** 5 s unless told. */
+  readonly maxLagMs?: number;
+  readonly logger: Logger;
 }
 
 /** Another process moves the projection: look at its checkpoint this often. */
@@ -53,6 +70,10 @@ const pollHereMs = 500;
 const retryAfterMs = 1_000;
 /** Longer than the edge waits for the reader of a stream. */
 const streamIdleMs = 90_000;
+const usualStandbyLagMs = 5_000;
+/** A standby that could not be reached is not tried for so long, since each try takes up to 2 s. */
+const standbyRestMs = 10_000;
+const unreachable = 'DATABASE_UNAVAILABLE';
 
 interface CheckpointRow {
   readonly generation: number;
@@ -66,6 +87,7 @@ export function createProjectionReader({
   projection,
   progress,
   maxWaitMs = 8_000,
+  standby,
 }: ReaderOptions): ProjectionReader {
   const positions = shareWhileRunning(async (): Promise<ReadonlyMap<number, bigint>> => {
     const { rows } = await db.query<{ partition: number; position: bigint }>(
@@ -90,41 +112,95 @@ export function createProjectionReader({
     }
   };
 
-  return {
-    async read({ tenantId, partition, minPosition = 0n, isStreamed = false, signal }, answer) {
-      await waitUntilAt(partition, minPosition, signal);
-      return db.withTenant(
-        tenantId,
-        async (tx) => {
-          // The first statement of a repeatable-read transaction takes its snapshot.
-          const { rows } = await tx.query<CheckpointRow>(
-            {
-              name: 'read projection checkpoint',
-              text: `select g.generation, c.position, c.complete_to as "completeTo",
-                            c.stopped_because is not null as "isStopped"
-                       from projection_generations g
-                       left join projection_checkpoints c
-                         on c.partition = $2 and c.projection = g.projection and c.generation = g.generation
-                      where g.projection = $1 and g.state = 'active'`,
-            },
-            [projection, partition],
-          );
-          const row = rows[0];
-          if (row === undefined) throw notStarted(projection);
-          const position = row.position ?? 0n;
-          // A database that is read from a standby can be behind what was waited for.
-          if (position < minPosition) throw notCaughtUp(projection);
-          const completeTo = row.completeTo ?? new Date(0);
-          const { isStopped } = row;
-          const lagMs = progress.lagMs({ projection, partition, position, completeTo, isStopped });
-          return answer({ tx, generation: row.generation, watermark: { position, completeTo, lagMs } });
+  const readFrom = <T>(
+    source: Database,
+    { tenantId, partition, minPosition = 0n, isStreamed = false }: ReadRequest,
+    accept: (watermark: ProjectionWatermark) => Promise<void>,
+    answer: (snapshot: ProjectionSnapshot) => Promise<T>,
+  ): Promise<T> =>
+    source.withTenant(
+      tenantId,
+      async (tx) => {
+        // The first statement of a repeatable-read transaction takes its snapshot.
+        const { rows } = await tx.query<CheckpointRow>(
+          {
+            name: 'read projection checkpoint',
+            text: `select g.generation, c.position, c.complete_to as "completeTo",
+                          c.stopped_because is not null as "isStopped"
+                     from projection_generations g
+                     left join projection_checkpoints c
+                       on c.partition = $2 and c.projection = g.projection and c.generation = g.generation
+                    where g.projection = $1 and g.state = 'active'`,
+          },
+          [projection, partition],
+        );
+        const row = rows[0];
+        if (row === undefined) throw notStarted(projection);
+        const position = row.position ?? 0n;
+        if (position < minPosition) throw notCaughtUp(projection);
+        const completeTo = row.completeTo ?? new Date(0);
+        const { isStopped } = row;
+        const lagMs = progress.lagMs({ projection, partition, position, completeTo, isStopped });
+        const watermark = { position, completeTo, lagMs };
+        await accept(watermark);
+        return answer({ tx, generation: row.generation, watermark });
+      },
+      {
+        isolation: 'repeatable read',
+        readOnly: true,
+        byIndex: true,
+        ...(isStreamed && { attempts: 1, idleMs: streamIdleMs }),
+      },
+    );
+
+  let restsUntil = 0;
+  /** Undefined: the standby did not answer, and the database must. */
+  const readFromStandby = async <T>(
+    { db: source, maxLagMs = usualStandbyLagMs, logger }: StandbyOptions,
+    request: ReadRequest,
+    answer: (snapshot: ProjectionSnapshot) => Promise<T>,
+  ): Promise<{ readonly value: T } | undefined> => {
+    const { partition } = request;
+    let isAnswering = false;
+    try {
+      const value = await readFrom(
+        source,
+        request,
+        async ({ position, lagMs }) => {
+          if (lagMs > maxLagMs && (await isAhead(partition, position))) throw notCaughtUp(projection);
+          isAnswering = true;
         },
-        {
-          isolation: 'repeatable read',
-          readOnly: true,
-          ...(isStreamed && { attempts: 1, idleMs: streamIdleMs }),
-        },
+        answer,
       );
+      return { value };
+    } catch (error) {
+      const hasFailed =
+        error instanceof DomainError && (error.kind === 'unavailable' || error.kind === 'aborted');
+      // Of a stream a part may have been given away.
+      if (!hasFailed || (isAnswering && request.isStreamed === true)) throw error;
+      if (error.reason === unreachable) {
+        restsUntil = performance.now() + standbyRestMs;
+        logger.warn(
+          { projection, restMs: standbyRestMs, error },
+          'the standby does not answer; the database does',
+        );
+      }
+      return undefined;
+    }
+  };
+  const isAhead = async (partition: number, position: bigint): Promise<boolean> =>
+    progress.positionOf(projection, partition) > position ||
+    ((await positions()).get(partition) ?? 0n) > position;
+
+  return {
+    async read(request, answer) {
+      const { partition, minPosition = 0n, isLive = false, signal } = request;
+      await waitUntilAt(partition, minPosition, signal);
+      if (standby !== undefined && !isLive && performance.now() >= restsUntil) {
+        const answered = await readFromStandby(standby, request, answer);
+        if (answered !== undefined) return answered.value;
+      }
+      return readFrom(db, request, async () => undefined, answer);
     },
   };
 }

@@ -1,7 +1,10 @@
 import { logLevels } from '@parley/runtime';
 import { z } from 'zod';
 
-const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, 'must look like postgresql://host:5432/database');
+/** A Postgres, as settings name it. */
+export const databaseUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\//, 'must look like postgresql://host:5432/database');
 const secret = z.string().min(16, 'must have at least 16 characters');
 
 /** What every process needs to run, by the names of environment variables; each may come as NAME_FILE. */

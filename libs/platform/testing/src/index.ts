@@ -7,4 +7,10 @@ export {
   TEST_SECRET,
   testCluster,
 } from './test-cluster.ts';
-export type { PrepareOptions, TestCluster, TestClusterOptions, TestDatabase } from './test-cluster.ts';
+export type {
+  PrepareOptions,
+  TestCluster,
+  TestClusterOptions,
+  TestDatabase,
+  TestStandby,
+} from './test-cluster.ts';

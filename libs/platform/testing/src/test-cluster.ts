@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { bootstrapService, migrate, roleName, rolePassword, roleUrl } from '@parley/database';
 import type { NamedMigration, RoleKind } from '@parley/database';
 import { startPostgres } from '@parley/postgres';
@@ -43,7 +45,18 @@ export interface TestCluster {
    * copies of it, which takes a fraction of a second. `prepare` must close its connections.
    */
   database(template: string, prepare: (database: TestDatabase) => Promise<void>): Promise<TestDatabase>;
+  /** A streaming replica of all its databases, made from a backup of now; stopped with the cluster. */
+  standby(): Promise<TestStandby>;
   stop(): Promise<void>;
+}
+
+/** A read-only copy that follows its cluster. */
+export interface TestStandby {
+  readonly server: PostgresServer;
+  /** The same database here, as one of its roles. */
+  urlFor(database: TestDatabase, role: string): string;
+  /** Stops taking over what the cluster writes, which goes on arriving, or takes it over again. */
+  setPaused(isPaused: boolean): Promise<void>;
 }
 
 export interface TestClusterOptions {
@@ -73,6 +86,7 @@ export async function startTestCluster({ binDir, settings }: TestClusterOptions 
     ...(binDir === undefined ? {} : { binDir }),
   });
   const templates = new Map<string, Promise<string>>();
+  const standbys: (() => Promise<void>)[] = [];
 
   const databaseNamed = (name: string): TestDatabase => {
     const adminUrl = withDatabase(server.adminUrl, name);
@@ -98,7 +112,13 @@ export async function startTestCluster({ binDir, settings }: TestClusterOptions 
       await administer(server.adminUrl, `create database ${name} template ${await made}`);
       return databaseNamed(name);
     },
+    standby: async () => {
+      const { standby, remove } = await startStandby(server, dataDir, binDir);
+      standbys.push(remove);
+      return standby;
+    },
     stop: async () => {
+      for (const remove of standbys) await remove();
       await server.stop();
       await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     },
@@ -125,6 +145,72 @@ export function prepareService({ service, migrations, roles = ['app', 'worker'] 
       logger: createLogger({ service, level: 'warn' }),
     });
   };
+}
+
+/** As pg_basebackup does it, which the embedded Postgres comes without. */
+async function startStandby(primary: PostgresServer, primaryDir: string, binDir: string | undefined) {
+  const dataDir = await mkdtemp(join(tmpdir(), 'parley-standby-'));
+  const cluster = join(dataDir, 'cluster');
+  const client = new Client({ connectionString: primary.adminUrl, query_timeout: 60_000 });
+  await client.connect();
+  try {
+    await client.query(`select pg_backup_start('standby', fast => true)`);
+    await promisify(execFile)('cp', ['-a', join(primaryDir, 'cluster'), cluster]);
+    const { rows } = await client.query<{ labelfile: string }>(
+      'select labelfile from pg_backup_stop(wait_for_archive => false)',
+    );
+    await rm(join(cluster, 'postmaster.pid'), { force: true });
+    for (const name of await readdir(join(cluster, 'pg_wal'))) {
+      if (/^[0-9A-F]{24}/.test(name)) await rm(join(cluster, 'pg_wal', name));
+    }
+    const { uid, gid } = await stat(cluster);
+    for (const [name, text] of [
+      ['backup_label', rows[0]?.labelfile ?? ''],
+      ['standby.signal', ''],
+    ] as const) {
+      await writeFile(join(cluster, name), text);
+      await chown(join(cluster, name), uid, gid);
+    }
+  } finally {
+    await client.end();
+  }
+  const server = await startPostgres({
+    dataDir,
+    logger: createLogger({ service: 'test-standby', level: 'warn' }),
+    settings: {
+      fsync: 'off',
+      shared_buffers: '64MB',
+      primary_conninfo: primary.adminUrl,
+      max_standby_streaming_delay: '1s',
+    },
+    ...(binDir === undefined ? {} : { binDir }),
+  });
+  const standby: TestStandby = {
+    server,
+    urlFor: (database, role) => {
+      const { pathname } = new URL(database.adminUrl);
+      return roleUrl(withDatabase(server.adminUrl, pathname.slice(1)), role, rolePassword(TEST_SECRET, role));
+    },
+    setPaused: (isPaused) =>
+      isPaused
+        ? administer(
+            server.adminUrl,
+            // It is asked to, and does so at the next record; until then it is asked again.
+            `do $$ begin
+               perform pg_wal_replay_pause();
+               for i in 1..500 loop
+                 exit when pg_get_wal_replay_pause_state() = 'paused';
+                 perform pg_sleep(0.01);
+               end loop;
+             end $$`,
+          )
+        : administer(server.adminUrl, 'select pg_wal_replay_resume()'),
+  };
+  const remove = async (): Promise<void> => {
+    await server.stop();
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  };
+  return { standby, remove };
 }
 
 function newName(prefix: string): string {
