@@ -49,29 +49,50 @@ test.each([
 test.each<[FeedbackFact, object]>([
   [
     { type: 'csat', rating: 5, scaleMax: undefined },
-    { csatCount: 1, csatSumMicros: 5e6, csatRatingCount: 1, csatTop2Count: 1 },
+    { csatCount: 1, csatSumMicros: 5e6, csatRatingCount: 1, csatTop2Count: 1, csatSquareSumMicros: 25e6 },
   ],
   [
     { type: 'csat', rating: 4, scaleMax: 5 },
-    { csatCount: 1, csatSumMicros: 4e6, csatRatingCount: 1, csatTop2Count: 1 },
+    { csatCount: 1, csatSumMicros: 4e6, csatRatingCount: 1, csatTop2Count: 1, csatSquareSumMicros: 16e6 },
   ],
   [
     { type: 'csat', rating: 3.9, scaleMax: 5 },
-    { csatCount: 1, csatSumMicros: 3.9e6, csatRatingCount: 1 },
+    { csatCount: 1, csatSumMicros: 3.9e6, csatRatingCount: 1, csatSquareSumMicros: 15.21e6 },
   ],
   [
     { type: 'csat', rating: 8, scaleMax: 10 },
-    { csatCount: 1, csatSumMicros: 8e6, csatRatingCount: 1 },
+    { csatCount: 1, csatSumMicros: 8e6, csatRatingCount: 1, csatSquareSumMicros: 64e6 },
   ],
   [
     { type: 'csat', rating: 0.3, scaleMax: 1.3 },
-    { csatCount: 1, csatSumMicros: 3e5, csatRatingCount: 1, csatTop2Count: 1 },
+    { csatCount: 1, csatSumMicros: 3e5, csatRatingCount: 1, csatTop2Count: 1, csatSquareSumMicros: 9e4 },
   ],
   [{ type: 'csat', rating: 0, scaleMax: 10 }, { csatRatingCount: 1 }],
   [{ type: 'csat', rating: undefined, scaleMax: 5 }, {}],
-  [{ type: 'nps', rating: 9, scaleMax: 10 }, {}],
-  [{ type: 'ces', rating: 7, scaleMax: 7 }, {}],
-  [{ type: 'thumbs', rating: 1, scaleMax: 1 }, {}],
+  [
+    { type: 'nps', rating: 9, scaleMax: 10 },
+    { npsCount: 1, npsPromoterCount: 1 },
+  ],
+  [{ type: 'nps', rating: 8, scaleMax: undefined }, { npsCount: 1 }],
+  [
+    { type: 'nps', rating: 6, scaleMax: 10 },
+    { npsCount: 1, npsDetractorCount: 1 },
+  ],
+  [{ type: 'nps', rating: 5, scaleMax: 5 }, {}],
+  [
+    { type: 'ces', rating: 6, scaleMax: undefined },
+    { cesCount: 1, cesSumMicros: 6e6, cesSquareSumMicros: 36e6, cesTop2Count: 1 },
+  ],
+  [
+    { type: 'ces', rating: 1.0005, scaleMax: 5 },
+    { cesCount: 1, cesSumMicros: 1.0005e6, cesSquareSumMicros: 1e6 },
+  ],
+  [
+    { type: 'thumbs', rating: 1, scaleMax: 1 },
+    { thumbsCount: 1, thumbsUpCount: 1 },
+  ],
+  [{ type: 'thumbs', rating: 0, scaleMax: undefined }, { thumbsCount: 1 }],
+  [{ type: 'thumbs', rating: undefined, scaleMax: 1 }, {}],
 ])('the rating %j counts where it should', (fact, sums) => {
   expect(feedbackContribution(fact)).toEqual({ ...emptyState, ...sums });
 });

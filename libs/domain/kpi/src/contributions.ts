@@ -33,7 +33,7 @@ export interface FeedbackFact {
   readonly type: FeedbackType;
   /** A multiple of a millionth; what is finer is rounded. Undefined: asked, but not answered. */
   readonly rating: number | undefined;
-  /** The highest rating of its scale. Undefined: 5, the highest that CSAT has by default. */
+  /** The highest rating of its scale. Undefined: the type's own, 5 for CSAT, 10 for NPS, 7 for CES and 1 for thumbs. */
   readonly scaleMax: number | undefined;
 }
 
@@ -68,16 +68,48 @@ export function conversionContribution({ outcome }: ConversionFact): KpiState {
   return { ...emptyState, [outcomeCounters[outcome]]: 1 };
 }
 
-/** What a rating adds to the state of its bucket: nothing unless it is an answered CSAT. */
-export function feedbackContribution({ type, rating, scaleMax = 5 }: FeedbackFact): KpiState {
-  if (type !== 'csat' || rating === undefined) return emptyState;
+const usualScaleMax: Readonly<Record<FeedbackType, number>> = { csat: 5, nps: 10, ces: 7, thumbs: 1 };
+
+/** What a rating adds to the state of its bucket: nothing where nobody answered. */
+export function feedbackContribution({ type, rating, scaleMax }: FeedbackFact): KpiState {
+  if (rating === undefined) return emptyState;
   // In whole millionths throughout: 1.3 - 1 is above 0.3.
   const micros = Math.round(rating * 1_000_000);
-  return {
-    ...emptyState,
-    csatCount: Number(micros !== 0),
-    csatSumMicros: micros,
-    csatRatingCount: 1,
-    csatTop2Count: Number(micros >= Math.round(scaleMax * 1_000_000) - 1_000_000),
-  };
+  const max = Math.round((scaleMax ?? usualScaleMax[type]) * 1_000_000);
+  const isTop2 = Number(micros >= max - 1_000_000);
+  switch (type) {
+    case 'csat':
+      return {
+        ...emptyState,
+        csatCount: Number(micros !== 0),
+        csatSumMicros: micros,
+        csatRatingCount: 1,
+        csatTop2Count: isTop2,
+        csatSquareSumMicros: squareMicros(micros),
+      };
+    case 'nps':
+      // Who promotes is defined on 0 to 10 alone; to stretch another scale would make up answers that nobody gave.
+      if (max !== 10_000_000) return emptyState;
+      return {
+        ...emptyState,
+        npsCount: 1,
+        npsPromoterCount: Number(micros >= 9_000_000),
+        npsDetractorCount: Number(micros <= 6_000_000),
+      };
+    case 'ces':
+      return {
+        ...emptyState,
+        cesCount: 1,
+        cesSumMicros: micros,
+        cesSquareSumMicros: squareMicros(micros),
+        cesTop2Count: isTop2,
+      };
+    case 'thumbs':
+      return { ...emptyState, thumbsCount: 1, thumbsUpCount: Number(micros >= max) };
+  }
+}
+
+/** Of whole thousandths, so that the square is a whole number of millionths. */
+function squareMicros(micros: number): number {
+  return Math.trunc(micros / 1_000) ** 2;
 }

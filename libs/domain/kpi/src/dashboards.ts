@@ -18,6 +18,10 @@ export interface CustomerExperienceKpis {
   readonly sentimentDistribution: readonly SentimentCount[];
   readonly positiveSentimentRate: KpiValue;
   readonly csatTop2Rate: KpiValue;
+  readonly nps: KpiValue;
+  readonly avgCes: KpiValue;
+  readonly cesTop2Rate: KpiValue;
+  readonly thumbsUpRate: KpiValue;
 }
 
 /** The guide's `get_operational_kpis` and its siblings. */
@@ -61,6 +65,10 @@ export function customerExperienceKpis(state: KpiState): CustomerExperienceKpis 
     ],
     positiveSentimentRate: ofSums(kpi.positiveSentimentRate, state),
     csatTop2Rate: ofSums(kpi.csatTop2Rate, state),
+    nps: ofSums(kpi.nps, state),
+    avgCes: ofSums(kpi.avgCes, state),
+    cesTop2Rate: ofSums(kpi.cesTop2Rate, state),
+    thumbsUpRate: ofSums(kpi.thumbsUpRate, state),
   };
 }
 

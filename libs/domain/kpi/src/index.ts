@@ -1,3 +1,4 @@
+export * from './all-definitions.ts';
 export * from './attribution.ts';
 export * from './audience-kpis.ts';
 export * from './audience.ts';

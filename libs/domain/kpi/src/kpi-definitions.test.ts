@@ -1,15 +1,18 @@
 import { expect, test } from 'vitest';
 import { evaluateKpi } from './kpi-definition.ts';
 import { findKpiDefinition, kpiDefinitions } from './kpi-definitions.ts';
+import { allKpiMeanings } from './all-definitions.ts';
 import { emptyState } from './kpi-state.ts';
 
 const nobody = { activeMembers: 0, activeUsers: 0, users: 0 };
 
 test('definitions are listed in the order of their ids, and no two share an id or a name', () => {
-  const ids = kpiDefinitions.map(({ definitionId }) => definitionId);
-  expect(ids).toEqual([...ids].sort());
-  expect(new Set(ids).size).toBe(ids.length);
-  expect(new Set(kpiDefinitions.map(({ name }) => name)).size).toBe(ids.length);
+  for (const listed of [kpiDefinitions, allKpiMeanings]) {
+    const ids = listed.map(({ definitionId }) => definitionId);
+    expect(ids).toEqual([...ids].sort());
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(new Set(listed.map(({ name }) => name)).size).toBe(ids.length);
+  }
 });
 
 test('a definition is found by its name and by its id', () => {
@@ -28,7 +31,15 @@ test.each(kpiDefinitions.map((definition) => [definition.name, definition] as co
 );
 
 test('exactly the proportions have an interval', () => {
-  const state = { ...emptyState, interactionCount: 1, positiveCount: 1, csatRatingCount: 1, latencyCount: 1 };
+  const state = {
+    ...emptyState,
+    interactionCount: 1,
+    positiveCount: 1,
+    csatRatingCount: 1,
+    latencyCount: 1,
+    cesCount: 1,
+    thumbsCount: 1,
+  };
   const withInterval = kpiDefinitions
     .filter((definition) => evaluateKpi(definition, state, { ...nobody, users: 1 }).interval !== undefined)
     .map(({ name }) => name);
@@ -37,7 +48,9 @@ test('exactly the proportions have an interval', () => {
     'completion_rate',
     'containment_rate',
     'positive_sentiment_rate',
+    'ces_top2_rate',
     'csat_top2_rate',
+    'thumbs_up_rate',
   ]);
 });
 
@@ -48,6 +61,25 @@ test('the interval is the Wilson score interval at 95 %', () => {
   expect(interval?.lower).toBeCloseTo(0.2553, 4);
   expect(interval?.upper).toBeCloseTo(0.3662, 4);
   expect(interval?.level).toBe(0.95);
+});
+
+test('NPS is promoters less detractors, with an interval from thirty ratings on', () => {
+  const state = { ...emptyState, npsCount: 100, npsPromoterCount: 50, npsDetractorCount: 20 };
+  const value = evaluateKpi(find('nps'), state, nobody);
+  expect(value).toMatchObject({ value: 30, sampleSize: 100, unit: 'score' });
+  // Variance (0.5 + 0.2) - 0.3^2 = 0.61: 30 plus and minus 196 sqrt(0.0061).
+  expect(value.interval?.lower).toBeCloseTo(14.692, 3);
+  expect(value.interval?.upper).toBeCloseTo(45.308, 3);
+  const few = { ...emptyState, npsCount: 29, npsPromoterCount: 29 };
+  expect(evaluateKpi(find('nps'), few, nobody).interval).toBeUndefined();
+});
+
+test('the mean ease has an interval by how much the ratings vary', () => {
+  // Fifteen times 4 and fifteen times 6: mean 5, variance 30/29.
+  const state = { ...emptyState, cesCount: 30, cesSumMicros: 150e6, cesSquareSumMicros: 780e6 };
+  const { value, interval } = evaluateKpi(find('avg_ces'), state, nobody);
+  expect(value).toBe(5);
+  expect(interval?.upper).toBeCloseTo(5 + 1.959964 * Math.sqrt(30 / 29 / 30), 5);
 });
 
 test.each(['total_conversions', 'converted_count', 'interactions_per_minute', 'total_interactions'])(

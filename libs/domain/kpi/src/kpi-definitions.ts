@@ -1,4 +1,5 @@
-import { countOf, defineKpi, quotient } from './kpi-definition.ts';
+import { normalInterval } from '@parley/statistics';
+import { countOf, defineKpi, meanParts, minMeanSample, quotient } from './kpi-definition.ts';
 import type { KpiDefinition, SumsAndPeople } from './kpi-definition.ts';
 import type { KpiState } from './kpi-state.ts';
 
@@ -37,6 +38,68 @@ export const csatTop2Rate = defineKpi<SumsAndPeople>({
   source: 'top-2-box as in definition D6; ruling A6',
   isProportion: true,
   parts: (state) => quotient(state.csatTop2Count, state.csatRatingCount),
+});
+
+/** How many would recommend, less how many would not. */
+export const nps = defineKpi<SumsAndPeople>({
+  definitionId: 'parley.v1/nps',
+  group: 'customer_experience',
+  description: 'Share of the NPS ratings of 9 and 10, less that of 0 to 6; times 100, so -100 to 100.',
+  formula:
+    '100 times (ratings of 9 and 10 less ratings of 0 to 6) by all ratings on the scale of 0 to 10; those on other ' +
+    'scales are left out. None: no data.',
+  unit: 'score',
+  source: 'definition D7; F. F. Reichheld, The One Number You Need to Grow, HBR 12/2003',
+  isProportion: false,
+  parts: ({ npsCount, npsPromoterCount, npsDetractorCount }) => {
+    const parts = quotient(100 * (npsPromoterCount - npsDetractorCount), npsCount);
+    if (npsCount < minMeanSample) return parts;
+    // The variance of what is 1, 0 or -1: the mean of its square less the square of its mean.
+    const score = (npsPromoterCount - npsDetractorCount) / npsCount;
+    const variance = (npsPromoterCount + npsDetractorCount) / npsCount - score * score;
+    return { ...parts, interval: normalInterval(100 * score, 100 * Math.sqrt(variance / npsCount)) };
+  },
+});
+
+/** How easy it was. */
+export const avgCes = defineKpi<SumsAndPeople>({
+  definitionId: 'parley.v1/avg_ces',
+  group: 'customer_experience',
+  description: 'Mean of the CES ratings, in points of their scale.',
+  formula: 'Sum of the ratings by their number. None: no data.',
+  unit: 'points',
+  source: 'definition D7',
+  isProportion: false,
+  parts: ({ cesCount, cesSumMicros, cesSquareSumMicros }) =>
+    meanParts({
+      count: cesCount,
+      sum: cesSumMicros / 1_000_000,
+      squareSum: cesSquareSumMicros / 1_000_000,
+    }),
+});
+
+/** How many found it easy. */
+export const cesTop2Rate = defineKpi<SumsAndPeople>({
+  definitionId: 'parley.v1/ces_top2_rate',
+  group: 'customer_experience',
+  description: 'Share of the CES ratings in the upper two points of their scale: 6 and 7 of 1 to 7.',
+  formula: 'Ratings not more than 1 below the highest of their scale by all ratings. None: no data.',
+  unit: 'rate',
+  source: 'top-2-box as in definition D7',
+  isProportion: true,
+  parts: (state) => quotient(state.cesTop2Count, state.cesCount),
+});
+
+/** How many thumbs are up. */
+export const thumbsUpRate = defineKpi<SumsAndPeople>({
+  definitionId: 'parley.v1/thumbs_up_rate',
+  group: 'customer_experience',
+  description: 'Share of the thumbs that are up.',
+  formula: 'Ratings by thumb at the top of their scale by all of them. None: no data.',
+  unit: 'rate',
+  source: 'feature 5',
+  isProportion: true,
+  parts: (state) => quotient(state.thumbsUpCount, state.thumbsCount),
 });
 
 /** The guide's share of messages that asked for no human. */
@@ -249,9 +312,13 @@ export const kpiDefinitions: readonly KpiDefinition[] = [
   totalConversions,
   totalInteractions,
   activeMembers,
+  avgCes,
   avgResponseLatencyMs,
+  cesTop2Rate,
   convertedCount,
   csatTop2Rate,
+  nps,
+  thumbsUpRate,
 ];
 
 /** The definition of that name or definition id; undefined when there is none. */

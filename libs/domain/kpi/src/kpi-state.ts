@@ -42,6 +42,26 @@ export interface KpiState {
   readonly csatRatingCount: number;
   /** CSAT ratings in the upper two points of their scale. */
   readonly csatTop2Count: number;
+  /** The squares of the CSAT ratings, each cut to thousandths of a point before, in millionths: how much they vary. */
+  readonly csatSquareSumMicros: number;
+  /** NPS ratings on the scale of 0 to 10, the only one that has promoters. */
+  readonly npsCount: number;
+  /** Those of 9 and 10. */
+  readonly npsPromoterCount: number;
+  /** Those of 0 to 6. */
+  readonly npsDetractorCount: number;
+  /** CES ratings. */
+  readonly cesCount: number;
+  /** Their sum in millionths of a point. */
+  readonly cesSumMicros: number;
+  /** Their squares, as those of CSAT. */
+  readonly cesSquareSumMicros: number;
+  /** CES ratings in the upper two points of their scale. */
+  readonly cesTop2Count: number;
+  /** Thumbs. */
+  readonly thumbsCount: number;
+  /** Thumbs that are up: at the top of their scale. */
+  readonly thumbsUpCount: number;
 }
 
 /** One of the sums. */
@@ -68,6 +88,16 @@ export const emptyState: KpiState = Object.freeze({
   csatSumMicros: 0,
   csatRatingCount: 0,
   csatTop2Count: 0,
+  csatSquareSumMicros: 0,
+  npsCount: 0,
+  npsPromoterCount: 0,
+  npsDetractorCount: 0,
+  cesCount: 0,
+  cesSumMicros: 0,
+  cesSquareSumMicros: 0,
+  cesTop2Count: 0,
+  thumbsCount: 0,
+  thumbsUpCount: 0,
 });
 
 /** The sums' names, in the order in which `KpiState` lists them. */

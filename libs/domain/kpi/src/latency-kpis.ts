@@ -1,5 +1,6 @@
-import { defineKpi } from './kpi-definition.ts';
+import { defineKpi, evaluateKpi } from './kpi-definition.ts';
 import type { KpiDefinition } from './kpi-definition.ts';
+import type { KpiValue } from './kpi-value.ts';
 import { latencyCountOf, latencyQuantile } from './latency-sketch.ts';
 import type { LatencyBins } from './latency-sketch.ts';
 
@@ -31,3 +32,21 @@ export const responseLatencyP90Ms = percentile(90);
 export const responseLatencyP95Ms = percentile(95);
 /** The response time of all but one in a hundred. */
 export const responseLatencyP99Ms = percentile(99);
+
+/** The figures of the operational dashboard that bins are needed for. */
+export interface LatencyKpis {
+  readonly responseLatencyP50Ms: KpiValue;
+  readonly responseLatencyP90Ms: KpiValue;
+  readonly responseLatencyP95Ms: KpiValue;
+  readonly responseLatencyP99Ms: KpiValue;
+}
+
+/** The figures of these response times. */
+export function latencyKpis(bins: LatencyBins): LatencyKpis {
+  return {
+    responseLatencyP50Ms: evaluateKpi(responseLatencyP50Ms, bins),
+    responseLatencyP90Ms: evaluateKpi(responseLatencyP90Ms, bins),
+    responseLatencyP95Ms: evaluateKpi(responseLatencyP95Ms, bins),
+    responseLatencyP99Ms: evaluateKpi(responseLatencyP99Ms, bins),
+  };
+}
