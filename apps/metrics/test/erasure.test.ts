@@ -28,6 +28,13 @@ function goesWithAnn({ dialogues, members }: World): {
   const interactions = new Set(
     dialogues.flatMap((d, n) => (d.isReported && d.member === erased ? [`i${n}`] : [])),
   );
+  const conversions = new Set(
+    dialogues.flatMap((d, n) =>
+      d.conversions.flatMap((c, m) =>
+        c.isReported && (c.member === erased || interactions.has(`i${n}`)) ? [`c${n}.${m}`] : [],
+      ),
+    ),
+  );
   const userIds = members
     .filter(({ member, user }) => member === erased && user !== '')
     .map(({ user }) => user)
@@ -39,9 +46,12 @@ function goesWithAnn({ dialogues, members }: World): {
         return interactions.has(eventId);
       case 'completion':
       case 'enrichment':
-      case 'conversion':
       case 'feedback':
         return interactions.has(payload.value.interactionId);
+      case 'conversion':
+        return conversions.has(eventId);
+      case 'refund':
+        return conversions.has(payload.value.conversionId);
       case 'member':
         return payload.value.memberId === erased;
       case 'user':

@@ -71,12 +71,12 @@ function guideTables(
     })),
     conversionTracking: dialogues.flatMap((d) =>
       d.conversions
-        .filter((c) => isIn(c.at) && linkedTo(d, c))
+        .filter((c) => c.isReported && isIn(c.at) && linkedTo(d, c))
         .map((c) => ({ tenant_id, created_at, outcome: outcomes[c.outcome - 1] ?? '' })),
     ),
     customerFeedback: dialogues.flatMap((d) =>
       d.ratings
-        .filter((f) => f.isCsat && isIn(f.at) && linkedTo(d, f))
+        .filter((f) => f.type === 1 && isIn(f.at) && linkedTo(d, f))
         .map((f) => ({ tenant_id, created_at, csat_rating: f.rating })),
     ),
     groupMembers: [...new Set(reported.map(({ member }) => member))].map((member) => {

@@ -8,6 +8,7 @@ const bots = ['sales', 'help'];
 const groups = ['', 'shop', 'app'];
 const people = ['ann', 'bob', 'cyd', 'dee'];
 const users = ['u1', 'u2', 'u3'];
+const currencies = ['USD', 'EUR'];
 const intents = ['', 'buy', 'escalate', 'abandoned', 'fallback', 'Escalate'];
 export const sentiments = [null, 'positive', 'neutral', 'negative'] as const;
 const sentimentNumber = fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const);
@@ -36,6 +37,22 @@ const dialogue = fc.record({
       outcome: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const),
       bot: fc.constantFrom('', ...bots),
       group: fc.constantFrom('', 'shop'),
+      member: fc.constantFrom('', '', ...people),
+      value: fc.option(
+        fc.record({
+          amount: fc.constantFrom(0n, 1n, 2_900n, 10n ** 15n),
+          currency: fc.constantFrom(...currencies),
+        }),
+      ),
+      isReported: fc.boolean(),
+      refunds: fc.array(
+        fc.record({
+          at: time,
+          amount: fc.constantFrom(0n, 1n, 2_900n),
+          currency: fc.constantFrom(...currencies),
+        }),
+        { maxLength: 2 },
+      ),
     }),
     { maxLength: 2 },
   ),
@@ -44,7 +61,7 @@ const dialogue = fc.record({
       at: time,
       rating: fc.option(fc.constantFrom(0.3, 1, 2.5, 4, 4.3, 5)),
       scaleMax: fc.option(fc.constantFrom(1.3, 10)),
-      isCsat: fc.boolean(),
+      type: fc.constantFrom(1 as const, 1 as const, 2 as const, 3 as const, 4 as const),
       bot: fc.constantFrom('', ...bots),
     }),
     { maxLength: 2 },
@@ -66,6 +83,10 @@ export function eventsOf({ dialogues, members, users: records }: World, tenantId
   const answer = ({ text, ms }: { text: string; ms: number | null }) => ({
     responseText: text,
     ...(ms === null ? {} : { responseTimeMs: BigInt(ms) }),
+  });
+  const money = ({ amount, currency }: { amount: bigint; currency: string }) => ({
+    currencyCode: currency,
+    minorUnits: amount,
   });
   return [
     ...dialogues.flatMap((d, n) => [
@@ -104,22 +125,39 @@ export function eventsOf({ dialogues, members, users: records }: World, tenantId
               told(`read i${n}`, d.at + 2),
             ),
           ]),
-      ...d.conversions.map((c, m) =>
-        event(
-          {
-            case: 'conversion',
-            value: { interactionId: `i${n}`, outcome: c.outcome, botId: c.bot, groupId: c.group },
-          },
-          told(`c${n}.${m}`, c.at),
+      ...d.conversions.flatMap((c, m) => [
+        ...(c.isReported
+          ? [
+              event(
+                {
+                  case: 'conversion',
+                  value: {
+                    interactionId: `i${n}`,
+                    outcome: c.outcome,
+                    botId: c.bot,
+                    groupId: c.group,
+                    memberId: c.member,
+                    ...(c.value === null ? {} : { value: money(c.value) }),
+                  },
+                },
+                told(`c${n}.${m}`, c.at),
+              ),
+            ]
+          : []),
+        ...c.refunds.map((r, k) =>
+          event(
+            { case: 'refund', value: { conversionId: `c${n}.${m}`, value: money(r) } },
+            told(`r${n}.${m}.${k}`, r.at),
+          ),
         ),
-      ),
+      ]),
       ...d.ratings.map((f, m) =>
         event(
           {
             case: 'feedback',
             value: {
               interactionId: `i${n}`,
-              type: f.isCsat ? 1 : 2,
+              type: f.type,
               botId: f.bot,
               ...(f.rating === null ? {} : { rating: f.rating }),
               ...(f.scaleMax === null ? {} : { scaleMax: f.scaleMax }),

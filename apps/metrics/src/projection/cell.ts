@@ -1,7 +1,7 @@
 import { bucketLengths } from '@parley/calendar';
 import type { BucketLevel } from '@parley/calendar';
-import { emptyState, kpiCounters } from '@parley/kpi';
-import type { KpiCounter, KpiState } from '@parley/kpi';
+import { addRevenue, emptyRevenue, emptyState, kpiCounters } from '@parley/kpi';
+import type { KpiCounter, KpiState, RevenueSums } from '@parley/kpi';
 
 /** The numbers of the levels, as stored. */
 export const levelNumbers: Readonly<Record<BucketLevel, number>> = { quarter: 0, hour: 1, day: 2 };
@@ -21,6 +21,21 @@ export interface Bucket {
 /** What is added to a bucket. */
 export interface StateCell extends Bucket {
   readonly state: KpiState;
+}
+
+/** Response times that are added to a bucket: how many in each bin. None: it was touched, and nothing came of it. */
+export interface LatencyCell extends Bucket {
+  readonly bins: ReadonlyMap<number, number>;
+}
+
+/** Revenue that is added to a bucket. */
+export interface RevenueCell extends Bucket {
+  readonly currencies: ReadonlyMap<string, RevenueSums>;
+}
+
+/** Members who paid in a currency, in a bucket. */
+export interface PayerCell extends Bucket {
+  readonly currencies: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 /** Members who had an interaction in a bucket. */
@@ -82,6 +97,58 @@ export function rollUpStates(quarters: Iterable<StateCell>): readonly StateCell[
       const from = startOf(level, start);
       addTo(cells.at(tenantId, level, from, botId, knownOn).state, state);
       addTo(cells.at(tenantId, level, from, '', knownOn).state, state);
+    }
+  }
+  return cells.list();
+}
+
+/** Adds bins of quarter hours by bot up to every level, by bot and over all bots. A count of zero stays, as a sum does. */
+export function rollUpLatencies(quarters: Iterable<LatencyCell>): readonly LatencyCell[] {
+  const cells = createCells((): { readonly bins: Map<number, number> } => ({ bins: new Map() }));
+  for (const { tenantId, start, botId, knownOn, bins } of quarters) {
+    for (const level of ['quarter', 'hour', 'day'] as const) {
+      const from = startOf(level, start);
+      for (const bot of [botId, '']) {
+        const sums = cells.at(tenantId, level, from, bot, knownOn).bins;
+        for (const [bin, count] of bins) sums.set(bin, (sums.get(bin) ?? 0) + count);
+      }
+    }
+  }
+  return cells.list();
+}
+
+/** Adds revenue of quarter hours by bot up to every level, by bot and over all bots. A sum of zero stays. */
+export function rollUpRevenue(quarters: Iterable<RevenueCell>): readonly RevenueCell[] {
+  const cells = createCells((): { readonly currencies: Map<string, RevenueSums> } => ({
+    currencies: new Map(),
+  }));
+  for (const { tenantId, start, botId, knownOn, currencies } of quarters) {
+    for (const level of ['quarter', 'hour', 'day'] as const) {
+      const from = startOf(level, start);
+      for (const bot of [botId, '']) {
+        const sums = cells.at(tenantId, level, from, bot, knownOn).currencies;
+        for (const [code, added] of currencies) {
+          sums.set(code, addRevenue(sums.get(code) ?? emptyRevenue, added));
+        }
+      }
+    }
+  }
+  return cells.list();
+}
+
+/** Unites payers of hours up to days; those of all bots are told apart already. */
+export function rollUpPayers(hours: Iterable<PayerCell>): readonly PayerCell[] {
+  const cells = createCells((): { readonly currencies: Map<string, Set<number>> } => ({
+    currencies: new Map(),
+  }));
+  for (const { tenantId, start, botId, knownOn, currencies } of hours) {
+    for (const level of ['hour', 'day'] as const) {
+      const united = cells.at(tenantId, level, startOf(level, start), botId, knownOn).currencies;
+      for (const [code, ordinals] of currencies) {
+        const payers = united.get(code);
+        if (payers === undefined) united.set(code, new Set(ordinals));
+        else for (const ordinal of ordinals) payers.add(ordinal);
+      }
     }
   }
   return cells.list();

@@ -1,6 +1,17 @@
-import { conversionContribution, feedbackContribution, interactionContribution } from '@parley/kpi';
+import {
+  conversionContribution,
+  conversionRevenue,
+  emptyState,
+  feedbackContribution,
+  interactionContribution,
+  latencyBin,
+  refundRevenue,
+} from '@parley/kpi';
+import type { RevenueSums } from '@parley/kpi';
+import { sumsAlone } from './amounts.ts';
+import type { Amounts } from './amounts.ts';
 import type { Contribution } from './bucket-sums.ts';
-import type { ConversionFact, FeedbackFact, InteractionFact } from './facts.ts';
+import type { ConversionFact, FeedbackFact, InteractionFact, RefundFact } from './facts.ts';
 
 const sentiments = { 0: undefined, 1: 'positive', 2: 'neutral', 3: 'negative' } as const;
 const outcomes = { 1: 'purchased', 2: 'visited', 3: 'did_nothing', 4: 'resolved' } as const;
@@ -20,13 +31,27 @@ export function interactionPart(fact: InteractionFact): Contribution | undefined
     responseTimeMs: responseTimeMs ?? undefined,
     hasError,
   });
-  return { tenantId, occurredAt, botId, state };
+  const bins = responseTimeMs === null ? [] : [[latencyBin(responseTimeMs), 1] as const];
+  return { tenantId, occurredAt, botId, state, bins, revenue: [] };
 }
 
 /** What a conversion adds, and where. */
-export function conversionPart({ tenantId, occurredAt, botId, outcome }: ConversionFact): Contribution {
+export function conversionPart(fact: ConversionFact): Contribution {
+  const { tenantId, occurredAt, botId, outcome, currencyCode, valueMinorUnits, refundedMinorUnits } = fact;
   const state = conversionContribution({ outcome: outcomes[outcome] });
-  return { tenantId, occurredAt, botId, state };
+  const revenue = earned(currencyCode, conversionRevenue(valueMinorUnits, refundedMinorUnits));
+  return { tenantId, occurredAt, botId, state, bins: [], revenue };
+}
+
+/** What a refund adds, and where: at its own time. */
+export function refundPart(fact: RefundFact): Contribution {
+  const { tenantId, occurredAt, botId, currencyCode, valueMinorUnits } = fact;
+  const revenue = earned(currencyCode, refundRevenue(valueMinorUnits));
+  return { tenantId, occurredAt, botId, state: emptyState, bins: [], revenue };
+}
+
+function earned(currencyCode: string, sums: RevenueSums | undefined): Amounts['revenue'] {
+  return sums === undefined ? [] : [[currencyCode, sums]];
 }
 
 /** What a rating adds, and where. */
@@ -37,5 +62,5 @@ export function feedbackPart(fact: FeedbackFact): Contribution {
     rating: ratingMicros === null ? undefined : ratingMicros / 1_000_000,
     scaleMax: scaleMaxMicros / 1_000_000,
   });
-  return { tenantId, occurredAt, botId, state };
+  return { tenantId, occurredAt, botId, state, ...sumsAlone };
 }

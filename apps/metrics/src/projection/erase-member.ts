@@ -2,18 +2,22 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import { eventKinds, unpackEventKeys } from '@parley/event';
 import type { EventKeys, LogEvent } from '@parley/event';
-import { emptyState, subtractStates } from '@parley/kpi';
 import { noteErased } from '../storage/erased-counts.ts';
 import type { FactKey, FactStore, RowScope } from '../storage/fact-store.ts';
+import { addToLatencyRollups, deleteEmptyLatencies } from '../storage/latency-store.ts';
 import { deleteOrdinals, findOrdinals } from '../storage/member-ordinals.ts';
 import { removeFromMemberSets } from '../storage/member-set-store.ts';
+import { addToPayerSets, findPayments, removeFromPayerSets } from '../storage/payer-set-store.ts';
+import type { Payment } from '../storage/payer-set-store.ts';
 import { deleteMembers, deleteUsers } from '../storage/people-store.ts';
+import { addToRevenueRollups, deleteEmptyRevenue } from '../storage/revenue-store.ts';
 import { addToRollups, deleteEmptyRollups } from '../storage/rollup-store.ts';
+import { negated } from './amounts.ts';
 import { createBucketSums } from './bucket-sums.ts';
 import type { BucketSums, Contribution } from './bucket-sums.ts';
-import { rollUpMembers, rollUpStates } from './cell.ts';
-import { conversionPart, feedbackPart, interactionPart } from './contributions.ts';
-import type { ConversionFact, FeedbackFact, InteractionFact } from './facts.ts';
+import { rollUpLatencies, rollUpMembers, rollUpPayers, rollUpRevenue, rollUpStates } from './cell.ts';
+import { conversionPart, feedbackPart, interactionPart, refundPart } from './contributions.ts';
+import type { ConversionFact, FeedbackFact, InteractionFact, RefundFact } from './facts.ts';
 import { factKey } from './fact-key.ts';
 import { datedContributions, dayOf } from './history.ts';
 import type { History } from './history.ts';
@@ -51,6 +55,7 @@ export interface FactStores {
   readonly interactions: FactStore<InteractionFact>;
   readonly conversions: FactStore<ConversionFact>;
   readonly feedback: FactStore<FeedbackFact>;
+  readonly refunds: FactStore<RefundFact>;
 }
 
 /** Facts held at a time. */
@@ -83,8 +88,15 @@ export async function eraseMember(scope: RowScope, erasure: ErasureEvent, stores
     ],
     [
       'conversion_facts',
-      await takeOut(scope, stores.conversions, keysOf(eventKinds.conversion), (sums, fact) =>
-        take(sums, fact, conversionPart(fact), erasure.receivedAt),
+      await takeOut(scope, stores.conversions, keysOf(eventKinds.conversion), (sums, fact) => {
+        take(sums, fact, conversionPart(fact), erasure.receivedAt);
+        unpay(sums, fact);
+      }),
+    ],
+    [
+      'refund_facts',
+      await takeOut(scope, stores.refunds, keysOf(eventKinds.refund), (sums, fact) =>
+        take(sums, fact, refundPart(fact), erasure.receivedAt),
       ),
     ],
     [
@@ -116,17 +128,46 @@ async function takeOut<Fact>(
     for (const fact of facts) takeOne(sums, fact);
     count += facts.length;
     await store.remove(scope, some);
-    const cells = rollUpStates(sums.states());
-    await addToRollups(scope, cells);
-    await deleteEmptyRollups(scope, cells);
+    const states = rollUpStates(sums.states());
+    await addToRollups(scope, states);
+    await deleteEmptyRollups(scope, states);
+    const latencies = rollUpLatencies(sums.latencies());
+    await addToLatencyRollups(scope, latencies);
+    await deleteEmptyLatencies(scope, latencies);
+    const revenue = rollUpRevenue(sums.revenue());
+    await addToRevenueRollups(scope, revenue);
+    await deleteEmptyRevenue(scope, revenue);
     await removeFromMemberSets(scope, rollUpMembers(sums.memberships()));
+    await takePayersOut(scope, sums);
   }
   return count;
 }
 
 function take(sums: BucketSums, fact: History, now: Contribution | undefined, receivedAt: Date): void {
   if (now === undefined) return;
-  for (const { knownOn, state, ...place } of datedContributions(fact, now, dayOf(receivedAt))) {
-    sums.add(place, subtractStates(emptyState, state), knownOn);
+  for (const { knownOn, tenantId, occurredAt, botId, ...amounts } of datedContributions(
+    fact,
+    now,
+    dayOf(receivedAt),
+  )) {
+    sums.add({ tenantId, occurredAt, botId }, negated(amounts), knownOn);
   }
+}
+
+/** A conversion's member counted as one who paid under the days on which that was known. */
+function unpay(sums: BucketSums, fact: Payment): void {
+  const { paidOn, botPaidOn, currencyCode, memberOrdinal } = fact;
+  if (memberOrdinal === null) return;
+  if (paidOn !== null) sums.pay({ ...fact, botId: '' }, currencyCode, memberOrdinal, paidOn);
+  if (botPaidOn !== null) sums.pay(fact, currencyCode, memberOrdinal, botPaidOn);
+}
+
+/** Takes out who paid, but for those who paid there with another conversion too, which another member may have led to. */
+async function takePayersOut(scope: RowScope, sums: BucketSums): Promise<void> {
+  const gone = rollUpPayers(sums.payers());
+  if (gone.length === 0) return;
+  await removeFromPayerSets(scope, gone);
+  const left = createBucketSums();
+  for (const payment of await findPayments(scope, gone)) unpay(left, payment);
+  await addToPayerSets(scope, rollUpPayers(left.payers()));
 }

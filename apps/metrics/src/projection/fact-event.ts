@@ -31,6 +31,14 @@ export interface InteractionName {
   readonly place: string;
 }
 
+/** Which conversion an event is about. */
+export interface ConversionName {
+  readonly tenantId: string;
+  readonly key: string;
+  /** The `factKey` of both. */
+  readonly place: string;
+}
+
 /** Whom an event names. */
 export interface MemberName {
   readonly tenantId: string;
@@ -67,7 +75,15 @@ export interface ConversionEvent extends Told {
   readonly botId: string;
   readonly groupId: string;
   readonly intent: string;
+  /** Undefined: the interaction's. */
+  readonly member: MemberName | undefined;
   readonly outcome: Outcome;
+  readonly valueMinorUnits: bigint;
+  readonly currencyCode: string;
+}
+export interface RefundEvent extends Told {
+  readonly kind: 'refund';
+  readonly conversion: ConversionName;
   readonly valueMinorUnits: bigint;
   readonly currencyCode: string;
 }
@@ -97,6 +113,7 @@ export type FactEvent =
   | CompletionEvent
   | EnrichmentEvent
   | ConversionEvent
+  | RefundEvent
   | FeedbackEvent
   | MemberEvent
   | UserEvent;
@@ -134,6 +151,7 @@ const counts: ReadonlySet<number> = new Set([
   eventKinds.interaction,
   eventKinds.completion,
   eventKinds.conversion,
+  eventKinds.refund,
   eventKinds.feedback,
   eventKinds.member,
   eventKinds.user,
@@ -173,7 +191,7 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
       };
     }
     case 'conversion': {
-      const { interactionId, botId, groupId, intent, outcome, value } = payload.value;
+      const { interactionId, botId, groupId, memberId, intent, outcome, value } = payload.value;
       return {
         ...told,
         kind: 'conversion',
@@ -181,7 +199,19 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
         botId,
         groupId,
         intent,
+        member: memberId === '' ? undefined : memberNamed(told.tenantId, memberId),
         outcome: parseNumber(outcome, outcomes),
+        valueMinorUnits: value?.minorUnits ?? 0n,
+        currencyCode: value?.currencyCode ?? '',
+      };
+    }
+    case 'refund': {
+      const { conversionId, value } = payload.value;
+      const key = eventKeyOf(conversionId);
+      return {
+        ...told,
+        kind: 'refund',
+        conversion: { tenantId: told.tenantId, key, place: factKey(told.tenantId, key) },
         valueMinorUnits: value?.minorUnits ?? 0n,
         currencyCode: value?.currencyCode ?? '',
       };

@@ -52,6 +52,30 @@ export interface ConversionFact extends History {
   readonly valueMinorUnits: bigint;
   /** Empty: no value was given. */
   readonly currencyCode: string;
+  /** What of it was refunded, in its own currency. */
+  readonly refundedMinorUnits: bigint;
+  /** Whom the conversion itself named. Null: nobody. */
+  readonly ownMemberOrdinal: number | null;
+  /** Whose it is: its own, else its interaction's. Null: nobody's, or not known yet. */
+  readonly memberOrdinal: number | null;
+  /** The day from which on its member counts as one who paid. Null: it does not. */
+  readonly paidOn: number | null;
+  /** The same with its bot; that may become known later. */
+  readonly botPaidOn: number | null;
+}
+
+/** What a refund counts as. */
+export interface RefundFact extends History {
+  readonly tenantId: string;
+  readonly refundKey: string;
+  readonly conversionKey: string;
+  readonly occurredAt: Date;
+  /** Its conversion's, `unknown` until that comes. */
+  readonly botId: string;
+  readonly groupId: string;
+  readonly intent: string;
+  readonly valueMinorUnits: bigint;
+  readonly currencyCode: string;
 }
 
 /** What a rating counts as. */

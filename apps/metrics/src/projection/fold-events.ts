@@ -1,25 +1,36 @@
 import { createBucketSums } from './bucket-sums.ts';
-import type { MemberCell, StateCell } from './cell.ts';
-import { conversionPart, feedbackPart, interactionPart } from './contributions.ts';
+import type { LatencyCell, MemberCell, PayerCell, RevenueCell, StateCell } from './cell.ts';
+import { conversionPart, feedbackPart, interactionPart, refundPart } from './contributions.ts';
 import type {
   ConversionEvent,
   FactEvent,
   FeedbackEvent,
   InteractionEvent,
   MemberName,
+  RefundEvent,
 } from './fact-event.ts';
 import { factKey } from './fact-key.ts';
 import { createFactTable } from './fact-table.ts';
 import type { FactTable } from './fact-table.ts';
-import type { ConversionFact, FeedbackFact, InteractionFact, MemberFact, UserFact } from './facts.ts';
+import { unknown } from './facts.ts';
+import type {
+  ConversionFact,
+  FeedbackFact,
+  InteractionFact,
+  MemberFact,
+  RefundFact,
+  UserFact,
+} from './facts.ts';
 import { dayOf, remember } from './history.ts';
 import { createLinks } from './links.ts';
 import {
   laterMember,
   linkConversion,
   linkFeedback,
+  linkRefund,
   toConversionFact,
   toFeedbackFact,
+  toRefundFact,
   withCompletion,
   withEnrichment,
   withInteraction,
@@ -30,6 +41,7 @@ export interface StoredFacts {
   readonly interactions: readonly InteractionFact[];
   readonly conversions: readonly ConversionFact[];
   readonly feedback: readonly FeedbackFact[];
+  readonly refunds: readonly RefundFact[];
   /** Of every member that the events name, by its place. */
   readonly ordinals: ReadonlyMap<string, number>;
 }
@@ -39,14 +51,19 @@ export interface FoldOutcome {
   readonly interactions: FactTable<InteractionFact>;
   readonly conversions: FactTable<ConversionFact>;
   readonly feedback: FactTable<FeedbackFact>;
+  readonly refunds: FactTable<RefundFact>;
   /** Each member's last record of these events. */
   readonly members: readonly MemberFact[];
   /** Each user's first record of these events. */
   readonly users: readonly UserFact[];
   /** What they add to each bot's quarter hours. */
   readonly states: readonly StateCell[];
+  readonly latencies: readonly LatencyCell[];
+  readonly revenue: readonly RevenueCell[];
   /** Whom they add to each bot's hours. */
   readonly memberships: readonly MemberCell[];
+  /** Who paid in each bot's hours, and in those of all bots. */
+  readonly payers: readonly PayerCell[];
 }
 
 /**
@@ -65,6 +82,9 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
     const { tenantId, interactionKey } = fact;
     if (interactionKey !== null) feedbackOf.add(factKey(tenantId, interactionKey), feedbackKeyOf(fact));
   }
+  const refunds = createFactTable(stored.refunds, refundKeyOf);
+  const refundsOf = createLinks();
+  for (const fact of stored.refunds) refundsOf.add(conversionKeyOf(fact), refundKeyOf(fact));
   const members = new Map<string, MemberFact>();
   const users = new Map<string, UserFact>();
   const sums = createBucketSums();
@@ -75,6 +95,36 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
     return ordinal;
   };
 
+  /** Who paid counts once they and their bot are known: from then on neither changes. */
+  const settlePayer = (fact: ConversionFact, day: number): ConversionFact => {
+    const { memberOrdinal, valueMinorUnits, currencyCode, botId } = fact;
+    if (memberOrdinal === null || valueMinorUnits <= 0n) return fact;
+    const isNew = fact.paidOn === null;
+    const isNewOfBot = fact.botPaidOn === null && botId !== unknown;
+    if (isNew) sums.pay({ ...fact, botId: '' }, currencyCode, memberOrdinal, day);
+    if (isNewOfBot) sums.pay(fact, currencyCode, memberOrdinal, day);
+    return { ...fact, ...(isNew && { paidOn: day }), ...(isNewOfBot && { botPaidOn: day }) };
+  };
+
+  const relinkRefunds = (conversionKey: string, conversion: ConversionFact, day: number): void => {
+    for (const refundKey of refundsOf.find(conversionKey)) {
+      const before = refunds.find(refundKey);
+      if (before === undefined) continue;
+      const told = linkRefund(before, conversion);
+      if (told === before) continue;
+      const [was, now] = [refundPart(before), refundPart(told)];
+      refunds.put(refundKey, remember(told, was, now, day));
+      sums.replace(was, now, day);
+    }
+  };
+
+  /** What was given back of a conversion in its own currency. */
+  const refundedOf = (conversionKey: string, { currencyCode }: ConversionFact): bigint =>
+    [...refundsOf.find(conversionKey)]
+      .map((refundKey) => refunds.find(refundKey))
+      .filter((refund) => refund?.currencyCode === currencyCode)
+      .reduce((sum, refund) => sum + (refund?.valueMinorUnits ?? 0n), 0n);
+
   const relink = (key: string, interaction: InteractionFact, day: number): void => {
     for (const conversionKey of conversionsOf.find(key)) {
       const before = conversions.find(conversionKey);
@@ -82,8 +132,9 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
       const told = linkConversion(before, interaction);
       if (told === before) continue;
       const [was, now] = [conversionPart(before), conversionPart(told)];
-      conversions.put(conversionKey, remember(told, was, now, day));
+      conversions.put(conversionKey, settlePayer(remember(told, was, now, day), day));
       sums.replace(was, now, day);
+      relinkRefunds(conversionKey, told, day);
     }
     for (const feedbackKey of feedbackOf.find(key)) {
       const before = feedback.find(feedbackKey);
@@ -121,11 +172,30 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   const foldConversion = (event: ConversionEvent): void => {
     const { place, interaction } = event;
     if (conversions.find(place) !== undefined) return;
-    const fact = toConversionFact(event, interactions.find(interaction.place));
+    const ordinal = event.member === undefined ? null : ordinalOf(event.member);
+    const told = toConversionFact(event, interactions.find(interaction.place), ordinal);
+    const fact = { ...told, refundedMinorUnits: refundedOf(place, told) };
     const [part, day] = [conversionPart(fact), dayOf(event.receivedAt)];
-    conversions.put(place, remember(fact, undefined, part, day));
+    conversions.put(place, settlePayer(remember(fact, undefined, part, day), day));
     conversionsOf.add(interaction.place, place);
     sums.replace(undefined, part, day);
+    relinkRefunds(place, fact, day);
+  };
+
+  const foldRefund = (event: RefundEvent): void => {
+    const { place, conversion } = event;
+    if (refunds.find(place) !== undefined) return;
+    const before = conversions.find(conversion.place);
+    const fact = toRefundFact(event, before);
+    const [part, day] = [refundPart(fact), dayOf(event.receivedAt)];
+    refunds.put(place, remember(fact, undefined, part, day));
+    refundsOf.add(conversion.place, place);
+    sums.replace(undefined, part, day);
+    if (before === undefined || before.currencyCode !== fact.currencyCode) return;
+    const told = { ...before, refundedMinorUnits: before.refundedMinorUnits + fact.valueMinorUnits };
+    const [was, now] = [conversionPart(before), conversionPart(told)];
+    conversions.put(conversion.place, remember(told, was, now, day));
+    sums.replace(was, now, day);
   };
 
   const foldFeedback = (event: FeedbackEvent): void => {
@@ -152,6 +222,9 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
       case 'conversion':
         foldConversion(event);
         break;
+      case 'refund':
+        foldRefund(event);
+        break;
       case 'feedback':
         foldFeedback(event);
         break;
@@ -175,10 +248,14 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
     interactions,
     conversions,
     feedback,
+    refunds,
     members: [...members.values()],
     users: [...users.values()],
     states: sums.states(),
+    latencies: sums.latencies(),
+    revenue: sums.revenue(),
     memberships: sums.memberships(),
+    payers: sums.payers(),
   };
 }
 
@@ -186,8 +263,12 @@ function interactionKeyOf(of: { readonly tenantId: string; readonly interactionK
   return factKey(of.tenantId, of.interactionKey);
 }
 
-function conversionKeyOf({ tenantId, conversionKey }: ConversionFact): string {
-  return factKey(tenantId, conversionKey);
+function conversionKeyOf(of: { readonly tenantId: string; readonly conversionKey: string }): string {
+  return factKey(of.tenantId, of.conversionKey);
+}
+
+function refundKeyOf({ tenantId, refundKey }: RefundFact): string {
+  return factKey(tenantId, refundKey);
 }
 
 function feedbackKeyOf({ tenantId, feedbackKey }: FeedbackFact): string {

@@ -1,6 +1,8 @@
 import { bucketLengths } from '@parley/calendar';
-import { emptyState, kpiCounters, subtractStates } from '@parley/kpi';
-import type { KpiCounter, KpiState } from '@parley/kpi';
+import { emptyState, kpiCounters, revenueCounters } from '@parley/kpi';
+import type { RevenueCounter, RevenueSums } from '@parley/kpi';
+import { differenceOf, negated } from './amounts.ts';
+import type { Amounts } from './amounts.ts';
 import type { Contribution } from './bucket-sums.ts';
 import { startOf } from './cell.ts';
 
@@ -49,37 +51,63 @@ export function datedContributions(
   const first = knownOn ?? fallback;
   return [
     { ...now, knownOn: first },
-    ...parse(later).flatMap(({ day, start, botId, state }) => {
-      const change = {
-        tenantId: now.tenantId,
-        occurredAt: new Date(start),
-        botId,
-        state: { ...emptyState, ...state },
-      };
+    ...parse(later).flatMap(({ day, start, botId, ...changed }) => {
+      const place = { tenantId: now.tenantId, occurredAt: new Date(start), botId };
+      const amounts = toAmounts(changed);
       return [
-        { ...change, knownOn: day },
-        { ...change, state: subtractStates(emptyState, change.state), knownOn: first },
+        { ...place, ...amounts, knownOn: day },
+        { ...place, ...negated(amounts), knownOn: first },
       ];
     }),
   ];
 }
 
+/** Numbers by name, without what is 0; whole ones of any size as text. */
+type Sparse<Value> = Readonly<Record<string, Value>>;
+
+/** What was changed, as it is kept. */
+interface Changed {
+  readonly state: Sparse<number>;
+  /** By bin. Absent: none. */
+  readonly bins?: Sparse<number>;
+  /** By currency: the sums in the order of `revenueCounters`. Absent: none. */
+  readonly revenue?: Sparse<readonly string[]>;
+}
+
 /** What was added somewhere on a day. */
-interface Change {
+interface Change extends Changed {
   readonly day: number;
   /** Of the quarter of an hour. */
   readonly start: number;
   readonly botId: string;
-  readonly state: Partial<Record<KpiCounter, number>>;
 }
 
-function toChange(day: number, { occurredAt, botId, state }: Contribution, sign: 1 | -1): Change {
+function toChange(day: number, { occurredAt, botId, ...contribution }: Contribution, sign: 1 | -1): Change {
   const start = startOf('quarter', occurredAt.getTime());
-  return { day, start, botId, state: signed(state, sign) };
+  return { day, start, botId, ...toChanged(sign === 1 ? contribution : negated(contribution)) };
 }
 
-function signed(state: KpiState, sign: 1 | -1): Change['state'] {
-  return Object.fromEntries(kpiCounters.map((counter) => [counter, sign * state[counter]]));
+function toChanged({ state, bins, revenue }: Amounts): Changed {
+  return {
+    state: Object.fromEntries(kpiCounters.map((counter) => [counter, state[counter]])),
+    bins: Object.fromEntries(bins),
+    revenue: Object.fromEntries(
+      revenue.map(([code, sums]) => [code, revenueCounters.map((counter) => String(sums[counter]))]),
+    ),
+  };
+}
+
+function toAmounts({ state, bins = {}, revenue = {} }: Changed): Amounts {
+  return {
+    state: { ...emptyState, ...state },
+    bins: Object.entries(bins).map(([bin, count]) => [Number(bin), count] as const),
+    revenue: Object.entries(revenue).map(([code, sums]) => [code, toRevenue(sums)] as const),
+  };
+}
+
+function toRevenue(sums: readonly string[]): RevenueSums {
+  const entries = revenueCounters.map((counter, index) => [counter, BigInt(sums[index] ?? 0)] as const);
+  return Object.fromEntries(entries) as Record<RevenueCounter, bigint>;
 }
 
 function parse(later: string | null): Change[] {
@@ -88,20 +116,38 @@ function parse(later: string | null): Change[] {
 
 /** One form for the same changes, in whichever order they came: one for each day and bucket, without what is 0. */
 function format(changes: readonly Change[]): string | null {
-  const merged = new Map<string, Change & { readonly state: Record<string, number> }>();
-  for (const { day, start, botId, state } of changes) {
-    const key = JSON.stringify([day, start, botId]);
-    const known = merged.get(key)?.state;
-    const sums = Object.fromEntries(
-      kpiCounters
-        .map((counter) => [counter, (known?.[counter] ?? 0) + (state[counter] ?? 0)] as const)
-        .filter(([, value]) => value !== 0),
-    );
-    merged.set(key, { day, start, botId, state: sums });
+  const merged = new Map<string, Change>();
+  for (const change of changes) {
+    const key = JSON.stringify([change.day, change.start, change.botId]);
+    merged.set(key, withoutZeros(change, merged.get(key)));
   }
   const kept = [...merged]
-    .filter(([, { state }]) => Object.keys(state).length > 0)
+    .filter(([, { state, bins, revenue }]) => isFilled(state) || isFilled(bins) || isFilled(revenue))
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([, change]) => change);
   return kept.length === 0 ? null : JSON.stringify(kept);
+}
+
+function withoutZeros({ day, start, botId, ...changed }: Change, known: Change | undefined): Change {
+  const sum = differenceOf(toAmounts(changed), negated(toAmounts(known ?? { state: {} })));
+  const { bins, revenue } = toChanged(sum);
+  const state = Object.fromEntries(
+    kpiCounters.map((counter) => [counter, sum.state[counter]] as const).filter(([, value]) => value !== 0),
+  );
+  return {
+    day,
+    start,
+    botId,
+    state,
+    ...(isFilled(bins) && { bins: sorted(bins) }),
+    ...(isFilled(revenue) && { revenue: sorted(revenue) }),
+  };
+}
+
+function isFilled<Value>(sparse: Sparse<Value> | undefined): sparse is Sparse<Value> {
+  return sparse !== undefined && Object.keys(sparse).length > 0;
+}
+
+function sorted<Value>(sparse: Sparse<Value>): Sparse<Value> {
+  return Object.fromEntries(Object.entries(sparse).sort(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -1,16 +1,25 @@
 import { eventKinds } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 import type { Projection } from '@parley/projection';
-import { conversionMapping, feedbackMapping, interactionMapping } from '../storage/fact-mappings.ts';
+import {
+  conversionMapping,
+  feedbackMapping,
+  interactionMapping,
+  refundMapping,
+} from '../storage/fact-mappings.ts';
 import { createFactStore } from '../storage/fact-store.ts';
 import type { FactKey, RowScope } from '../storage/fact-store.ts';
+import { addToLatencyRollups, hasAnyBin } from '../storage/latency-store.ts';
 import { assignOrdinals } from '../storage/member-ordinals.ts';
 import { addToMemberSets } from '../storage/member-set-store.ts';
+import { addToPayerSets } from '../storage/payer-set-store.ts';
 import { saveMembers, saveUsers } from '../storage/people-store.ts';
+import { addToRevenueRollups, hasAnyRevenue } from '../storage/revenue-store.ts';
 import { addToRollups, hasAnySum } from '../storage/rollup-store.ts';
-import { rollUpMembers, rollUpStates } from './cell.ts';
+import { rollUpLatencies, rollUpMembers, rollUpPayers, rollUpRevenue, rollUpStates } from './cell.ts';
 import { eraseMember, parseErasure } from './erase-member.ts';
 import { parseFactEvent } from './fact-event.ts';
+import { factKey } from './fact-key.ts';
 import type { FactEvent, MemberName } from './fact-event.ts';
 import { foldEvents } from './fold-events.ts';
 import type { FoldOutcome, StoredFacts } from './fold-events.ts';
@@ -18,20 +27,25 @@ import type { FoldOutcome, StoredFacts } from './fold-events.ts';
 const interactions = createFactStore(interactionMapping);
 const conversions = createFactStore(conversionMapping);
 const feedback = createFactStore(feedbackMapping);
+const refunds = createFactStore(refundMapping);
 
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 3,
+  version: 4,
   tables: [
     { name: 'interaction_facts' },
     { name: 'conversion_facts' },
     { name: 'feedback_facts' },
+    { name: 'refund_facts' },
     { name: 'member_facts' },
     { name: 'user_facts' },
     // A bucket in which all has been taken back means the same as none: it need not be there.
     { name: 'kpi_rollups', where: hasAnySum },
+    { name: 'latency_rollups', where: hasAnyBin },
+    { name: 'revenue_rollups', where: hasAnyRevenue },
     { name: 'member_sets' },
+    { name: 'payer_sets' },
   ],
   fold: async (scope, logEvents) => {
     // An erasure takes away what came before it, and nothing that comes after.
@@ -40,7 +54,8 @@ export const kpiProjection: Projection = {
       if (event.kind !== eventKinds.erasure) continue;
       await fold(scope, logEvents.slice(start, index));
       const erasure = parseErasure(event);
-      if (erasure !== undefined) await eraseMember(scope, erasure, { interactions, conversions, feedback });
+      if (erasure !== undefined)
+        await eraseMember(scope, erasure, { interactions, conversions, feedback, refunds });
       start = index + 1;
     }
     await fold(scope, logEvents.slice(start));
@@ -62,6 +77,9 @@ async function load(scope: RowScope, events: readonly FactEvent[]): Promise<Stor
   // Each once, by its place.
   const ofInteractions = new Map<string, FactKey>();
   const ofConversions = new Map<string, FactKey>();
+  const ofRefunds = new Map<string, FactKey>();
+  // Whose refunds are asked for: that they are of it, and how much was given back.
+  const refunded = new Map<string, FactKey>();
   const ofFeedback = new Map<string, FactKey>();
   const ofLinks = new Map<string, FactKey>();
   const members = new Map<string, MemberName>();
@@ -80,8 +98,15 @@ async function load(scope: RowScope, events: readonly FactEvent[]): Promise<Stor
         ofInteractions.set(event.place, event);
         break;
       case 'conversion':
+        if (event.member !== undefined) members.set(event.member.place, event.member);
         ofConversions.set(event.place, event);
+        refunded.set(event.place, event);
         ofInteractions.set(event.interaction.place, event.interaction);
+        break;
+      case 'refund':
+        ofRefunds.set(event.place, event);
+        ofConversions.set(event.conversion.place, event.conversion);
+        refunded.set(event.conversion.place, event.conversion);
         break;
       case 'feedback':
         ofFeedback.set(event.place, event);
@@ -96,11 +121,16 @@ async function load(scope: RowScope, events: readonly FactEvent[]): Promise<Stor
   }
   const ordinals = await assignOrdinals(scope.tx, scope.partition, [...members.values()]);
   const links = [...ofLinks.values()];
+  const linked = await conversions.find(scope, links, 'interaction_key');
+  for (const { tenantId, conversionKey } of linked) {
+    refunded.set(factKey(tenantId, conversionKey), { tenantId, key: conversionKey });
+  }
   return {
     interactions: await interactions.find(scope, [...ofInteractions.values()]),
-    conversions: [
-      ...(await conversions.find(scope, [...ofConversions.values()])),
-      ...(await conversions.find(scope, links, 'interaction_key')),
+    conversions: [...(await conversions.find(scope, [...ofConversions.values()])), ...linked],
+    refunds: [
+      ...(await refunds.find(scope, [...ofRefunds.values()])),
+      ...(await refunds.find(scope, [...refunded.values()], 'conversion_key')),
     ],
     feedback: [
       ...(await feedback.find(scope, [...ofFeedback.values()])),
@@ -117,8 +147,13 @@ async function save(scope: RowScope, outcome: FoldOutcome): Promise<void> {
   await conversions.change(scope, outcome.conversions.changed());
   await feedback.add(scope, outcome.feedback.added());
   await feedback.change(scope, outcome.feedback.changed());
+  await refunds.add(scope, outcome.refunds.added());
+  await refunds.change(scope, outcome.refunds.changed());
   await saveMembers(scope, outcome.members);
   await saveUsers(scope, outcome.users);
   await addToRollups(scope, rollUpStates(outcome.states));
+  await addToLatencyRollups(scope, rollUpLatencies(outcome.latencies));
+  await addToRevenueRollups(scope, rollUpRevenue(outcome.revenue));
   await addToMemberSets(scope, rollUpMembers(outcome.memberships));
+  await addToPayerSets(scope, rollUpPayers(outcome.payers));
 }

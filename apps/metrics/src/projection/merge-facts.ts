@@ -5,8 +5,9 @@ import type {
   FeedbackEvent,
   InteractionEvent,
   MemberEvent,
+  RefundEvent,
 } from './fact-event.ts';
-import type { ConversionFact, FeedbackFact, InteractionFact, MemberFact } from './facts.ts';
+import type { ConversionFact, FeedbackFact, InteractionFact, MemberFact, RefundFact } from './facts.ts';
 import { unknown } from './facts.ts';
 
 /** Takes in the interaction itself, whatever of it came before. */
@@ -62,6 +63,7 @@ export function withEnrichment(fact: InteractionFact | undefined, event: Enrichm
 export function toConversionFact(
   event: ConversionEvent,
   interaction: InteractionFact | undefined,
+  ownMemberOrdinal: number | null,
 ): ConversionFact {
   return linkConversion(
     {
@@ -78,6 +80,11 @@ export function toConversionFact(
       outcome: event.outcome,
       valueMinorUnits: event.valueMinorUnits,
       currencyCode: event.currencyCode,
+      refundedMinorUnits: 0n,
+      ownMemberOrdinal,
+      memberOrdinal: ownMemberOrdinal,
+      paidOn: null,
+      botPaidOn: null,
       knownOn: null,
       later: null,
     },
@@ -94,6 +101,38 @@ export function linkConversion(
   const botId = fact.ownBotId || (link?.botId ?? unknown);
   const groupId = fact.ownGroupId || (link?.groupId ?? unknown);
   const intent = fact.ownIntent || (link?.intent ?? unknown);
+  const memberOrdinal = fact.ownMemberOrdinal ?? link?.memberOrdinal ?? null;
+  if (
+    botId === fact.botId &&
+    groupId === fact.groupId &&
+    intent === fact.intent &&
+    memberOrdinal === fact.memberOrdinal
+  ) {
+    return fact;
+  }
+  return { ...fact, botId, groupId, intent, memberOrdinal };
+}
+
+/** What a refund counts as, given what is known of its conversion. */
+export function toRefundFact(event: RefundEvent, conversion: ConversionFact | undefined): RefundFact {
+  const fact: RefundFact = {
+    tenantId: event.tenantId,
+    refundKey: event.key,
+    conversionKey: event.conversion.key,
+    occurredAt: event.occurredAt,
+    botId: unknown,
+    groupId: unknown,
+    intent: unknown,
+    valueMinorUnits: event.valueMinorUnits,
+    currencyCode: event.currencyCode,
+    knownOn: null,
+    later: null,
+  };
+  return conversion === undefined ? fact : linkRefund(fact, conversion);
+}
+
+/** The refund with the dimensions of its conversion. */
+export function linkRefund(fact: RefundFact, { botId, groupId, intent }: ConversionFact): RefundFact {
   if (botId === fact.botId && groupId === fact.groupId && intent === fact.intent) return fact;
   return { ...fact, botId, groupId, intent };
 }

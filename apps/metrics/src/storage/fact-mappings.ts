@@ -1,4 +1,4 @@
-import type { ConversionFact, FeedbackFact, InteractionFact } from '../projection/facts.ts';
+import type { ConversionFact, FeedbackFact, InteractionFact, RefundFact } from '../projection/facts.ts';
 import type { FactMapping } from './fact-store.ts';
 
 export const interactionMapping: FactMapping<InteractionFact> = {
@@ -41,6 +41,29 @@ export const conversionMapping: FactMapping<ConversionFact> = {
     ['group_id', 'text', 'groupId'],
     ['intent', 'text', 'intent'],
     ['outcome', 'int2', 'outcome'],
+    ['value_minor_units', 'int8', 'valueMinorUnits'],
+    ['currency_code', 'text', 'currencyCode'],
+    ['refunded_minor_units', 'int8', 'refundedMinorUnits'],
+    ['own_member_ordinal', 'int4', 'ownMemberOrdinal'],
+    ['member_ordinal', 'int4', 'memberOrdinal'],
+    ['paid_on', 'int4', 'paidOn'],
+    ['bot_paid_on', 'int4', 'botPaidOn'],
+    ['known_on', 'int4', 'knownOn'],
+    ['later', 'text', 'later'],
+  ],
+};
+
+export const refundMapping: FactMapping<RefundFact> = {
+  table: 'refund_facts',
+  key: 'refund_key',
+  columns: [
+    ['tenant_id', 'uuid', 'tenantId'],
+    ['refund_key', 'uuid', 'refundKey'],
+    ['conversion_key', 'uuid', 'conversionKey'],
+    ['occurred_at', 'timestamptz', 'occurredAt'],
+    ['bot_id', 'text', 'botId'],
+    ['group_id', 'text', 'groupId'],
+    ['intent', 'text', 'intent'],
     ['value_minor_units', 'int8', 'valueMinorUnits'],
     ['currency_code', 'text', 'currencyCode'],
     ['known_on', 'int4', 'knownOn'],

@@ -36,11 +36,27 @@ const ofConversion: Partial<Record<KpiCounter, string>> = {
   didNothingCount: '(f.outcome = 3)::int',
   resolvedCount: '(f.outcome = 4)::int',
 };
+const isCsat = 'f.type = 1 and f.rating_micros is not null';
+const isNps = 'f.type = 2 and f.scale_max_micros = 10000000';
+const isCes = 'f.type = 3 and f.rating_micros is not null';
+const isThumb = 'f.type = 4 and f.rating_micros is not null';
+const isTop2 = 'f.rating_micros >= f.scale_max_micros - 1000000';
+const square = '((f.rating_micros / 1000)::bigint * (f.rating_micros / 1000))';
 const ofFeedback: Partial<Record<KpiCounter, string>> = {
-  csatCount: '(f.rating_micros <> 0)::int',
-  csatSumMicros: 'f.rating_micros',
-  csatRatingCount: '(f.rating_micros is not null)::int',
-  csatTop2Count: '(f.rating_micros >= f.scale_max_micros - 1000000)::int',
+  csatCount: `(${isCsat} and f.rating_micros <> 0)::int`,
+  csatSumMicros: `case when ${isCsat} then f.rating_micros end`,
+  csatRatingCount: `(${isCsat})::int`,
+  csatTop2Count: `(${isCsat} and ${isTop2})::int`,
+  csatSquareSumMicros: `case when ${isCsat} then ${square} end`,
+  npsCount: `(${isNps} and f.rating_micros is not null)::int`,
+  npsPromoterCount: `(${isNps} and f.rating_micros >= 9000000)::int`,
+  npsDetractorCount: `(${isNps} and f.rating_micros <= 6000000)::int`,
+  cesCount: `(${isCes})::int`,
+  cesSumMicros: `case when ${isCes} then f.rating_micros end`,
+  cesSquareSumMicros: `case when ${isCes} then ${square} end`,
+  cesTop2Count: `(${isCes} and ${isTop2})::int`,
+  thumbsCount: `(${isThumb})::int`,
+  thumbsUpCount: `(${isThumb} and f.rating_micros >= f.scale_max_micros)::int`,
 };
 
 const columns = kpiCounters.map(columnOf);
@@ -68,7 +84,7 @@ function allFactRows(stretches: string, condition: string): string {
   return [
     factRows('interaction_facts', ofInteraction, stretches, condition),
     factRows('conversion_facts', ofConversion, stretches, condition),
-    factRows('feedback_facts', ofFeedback, stretches, `${condition} and f.type = 1`),
+    factRows('feedback_facts', ofFeedback, stretches, condition),
   ].join(' union all ');
 }
 
@@ -143,7 +159,7 @@ export async function readKpiState(
   return Object.fromEntries(entries) as Record<KpiCounter, number>;
 }
 
-function bucketParameters(cut: WindowCut): readonly unknown[][] {
+export function bucketParameters(cut: WindowCut): readonly unknown[][] {
   const parts = [
     ...cut.days.map((range) => ({ level: levelNumbers.day, ...range })),
     ...cut.hours.map((range) => ({ level: levelNumbers.hour, ...range })),
