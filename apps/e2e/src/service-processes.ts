@@ -35,8 +35,11 @@ const failpointMs = 60_000;
 const secretOf = (name: string) => `${name} secret, for this test alone`;
 const operatorKey = 'operator key of this test, with more than 32 characters'.replaceAll(' ', '-');
 
-/** `folder` holds the data; whoever gives it removes it. */
-export async function startServiceProcesses(folder: string): Promise<ServiceProcesses> {
+/** `folder` holds the data; whoever gives it removes it. `ingestionEnv`: what else ingestion is told. */
+export async function startServiceProcesses(
+  folder: string,
+  ingestionEnv: Readonly<Record<string, string>> = {},
+): Promise<ServiceProcesses> {
   const openPostgres = (port?: number): Promise<PostgresServer> =>
     startPostgres({
       dataDir: join(folder, 'postgres'),
@@ -75,7 +78,7 @@ export async function startServiceProcesses(folder: string): Promise<ServiceProc
           PARLEY_DATABASE_SECRET: secretOf(name),
           PARLEY_SERVICE_SECRET: secretOf('service'),
           ...(name === 'ingestion'
-            ? { PARLEY_OPERATOR_KEY: operatorKey, PARLEY_ERASURE_SERVICES: 'metrics' }
+            ? { PARLEY_OPERATOR_KEY: operatorKey, PARLEY_ERASURE_SERVICES: 'metrics', ...ingestionEnv }
             : { PARLEY_INGESTION_URL: urlOf('ingestion') }),
           ...(failpoint !== undefined && { PARLEY_FAILPOINT: failpoint }),
         },

@@ -163,6 +163,7 @@ export async function createIngestionService(
       askEndpoint(endpoint, questions, { rules: endpointRules, ca, signal }),
     now,
     logger,
+    reach,
   });
   closers.push('late reading', () => lateReader.close());
   const understand = createUnderstand(tenantReader, logger);

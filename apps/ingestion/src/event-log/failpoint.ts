@@ -16,7 +16,9 @@ export const erasureFailpoints = [
   'erasure:emptied',
   'erasure:completed',
 ] as const;
-const failpoints = [...appendFailpoints, ...erasureFailpoints];
+/** The steps of late reading: what was read is not written yet; it is, but not where the reader is. */
+export const readingFailpoints = ['reading:read', 'reading:written'] as const;
+const failpoints = [...appendFailpoints, ...erasureFailpoints, ...readingFailpoints];
 export type Failpoint = (typeof failpoints)[number];
 
 /** Told whenever a step is reached. */

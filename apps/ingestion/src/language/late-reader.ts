@@ -8,6 +8,7 @@ import { sleep } from '@parley/runtime';
 import type { Logger, Now } from '@parley/runtime';
 import { readStateOf } from '../event-content/unread-text.ts';
 import type { EventLog, NewEvent } from '../event-log/event-log.ts';
+import type { ReachFailpoint } from '../event-log/failpoint.ts';
 import type { TenantPlace } from '../storage/language-store.ts';
 import { holdSeconds } from '../storage/reading-cursors.ts';
 import type { ReadingCursors } from '../storage/reading-cursors.ts';
@@ -28,6 +29,7 @@ export interface LateReaderDependencies {
   ) => Promise<ReadonlyMap<string, EndpointReading>>;
   readonly now: Now;
   readonly logger: Logger;
+  readonly reach: ReachFailpoint;
 }
 
 /** An interaction that lacks what its producer could have said. */
@@ -57,7 +59,7 @@ const readOptions = { maxWaiting: 8_000_000, timeoutMs: 30_000 };
  * process is killed, at most the last batch is asked for again, and its enrichments are the same events then.
  */
 export function startLateReader(dependencies: LateReaderDependencies): { close(): Promise<void> } {
-  const { log, cursors, reader, ask, now, logger } = dependencies;
+  const { log, cursors, reader, ask, now, logger, reach } = dependencies;
   const closing = new AbortController();
   const { signal } = closing;
   const breaker = createCircuitBreaker({ failures: 3, pauseMs: 30_000, now });
@@ -219,7 +221,10 @@ export function startLateReader(dependencies: LateReaderDependencies): { close()
   }
 
   async function append(enrichments: readonly NewEvent[], ended: AbortSignal): Promise<void> {
-    if (enrichments.length > 0) await log.append(enrichments, ended);
+    if (enrichments.length === 0) return;
+    reach('reading:read');
+    await log.append(enrichments, ended);
+    reach('reading:written');
   }
 
   function pause(ms: number): Promise<void> {
