@@ -3,12 +3,11 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import type { ErasureService } from '@parley/contracts/parley/ingestion/v1/erasure_service';
 import type { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { DomainError, invalidArgument } from '@parley/errors';
-import { tenantOf } from '@parley/rpc';
+import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import type { ErasureCoordinator } from '@parley/service';
 import type { ErasureReceipt, ErasureStore } from '../storage/erasure-store.ts';
 import { eraseMember } from '../use-cases/erase-member.ts';
 import type { EraseMemberDependencies } from '../use-cases/erase-member.ts';
-import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 
 export interface ErasureRouteDependencies extends EraseMemberDependencies {
   readonly erasures: ErasureStore;

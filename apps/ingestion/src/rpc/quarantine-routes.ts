@@ -8,11 +8,10 @@ import type {
   QuarantinedEvent as QuarantinedEventMessage,
   QuarantineService,
 } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
-import { tenantOf } from '@parley/rpc';
+import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import type { QuarantinedEvent } from '../storage/quarantine-store.ts';
 import { replayQuarantinedEvent } from '../use-cases/replay-quarantined-event.ts';
 import { toEventResult } from './event-result.ts';
-import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 import type { RecordingRouteDependencies } from './recording-routes.ts';
 import type { AuditTextReads } from './text-read-audit.ts';
 

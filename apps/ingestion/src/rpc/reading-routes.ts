@@ -12,14 +12,13 @@ import type {
 import { DomainError, invalidArgument } from '@parley/errors';
 import { eventKeyOf } from '@parley/event';
 import type { ProjectionReader } from '@parley/projection';
-import { tenantOf } from '@parley/rpc';
+import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import { fromReading } from '../event-content/reading.ts';
 import { parseSentiment } from '../event-content/enum-names.ts';
 import { findInteraction, listInteractions } from '../storage/interactions.sql.ts';
 import type { InteractionRow } from '../storage/interactions.sql.ts';
 import type { PrivacyStore } from '../storage/privacy-store.ts';
 import { openPosition } from './open-position.ts';
-import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 import type { AuditTextReads } from './text-read-audit.ts';
 
 export interface ReadingDependencies {

@@ -5,7 +5,7 @@ import { ContentMode, DataClass } from '@parley/contracts/parley/ingestion/v1/pr
 import type { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import type { Database } from '@parley/database';
 import { DomainError, invalidArgument } from '@parley/errors';
-import { tenantOf } from '@parley/rpc';
+import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
 import type { ContentMode as ContentModeName } from '../event-content/content-mode.ts';
 import type { PrivacyStore } from '../storage/privacy-store.ts';
@@ -16,7 +16,6 @@ import type {
   RetentionStore,
 } from '../storage/retention-store.ts';
 import { previewRetention } from '../use-cases/keep-retention.ts';
-import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 
 export interface RetentionRouteDependencies {
   /** For previews. */

@@ -8,14 +8,13 @@ import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
 import { ApiKeySchema, TenantSchema } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import type { ApiKey, Tenant, TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { invalidArgument } from '@parley/errors';
-import { tenantOf } from '@parley/rpc';
+import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import type { ApiKeyRecord, TenantRecord } from '../storage/tenant-store.ts';
 import { createApiKey } from '../use-cases/create-api-key.ts';
 import { createTenant } from '../use-cases/create-tenant.ts';
 import { rotateApiKey } from '../use-cases/rotate-api-key.ts';
 import type { TenantDependencies } from '../use-cases/create-tenant.ts';
 import { isCurrency } from './event-rules.ts';
-import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 
 export interface TenantRouteDependencies extends TenantDependencies {
   /** Forgets who was resolved, so that a change holds for the next call. */

@@ -1,9 +1,8 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
-import { tenantOf } from '@parley/rpc';
+import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import type { TextReadStore } from '../storage/text-read-store.ts';
-import { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 
 /** The call by which a tenant sees who read its texts. */
 export function createTextReadListing(
