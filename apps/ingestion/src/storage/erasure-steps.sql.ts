@@ -1,3 +1,4 @@
+import { encodeUuidArray } from '@parley/database';
 import type { Database, Transaction } from '@parley/database';
 import { eventKinds } from '@parley/event';
 import type { EventKeys, EventKindNumber } from '@parley/event';
@@ -107,21 +108,37 @@ export async function findModel(
   return rows[0]?.generation;
 }
 
+/**
+ * Has the planner look up one row after the other: while it has no statistics, of months, columns without any and what an
+ * erasure has just written, it would take tables for empty and read them from end to end for each row.
+ */
+async function seekByIndex(tx: Transaction): Promise<void> {
+  await tx.query(
+    `select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+            set_config('enable_seqscan', 'off', true)`,
+  );
+}
+
 /** Rows written by one statement. */
 const rowsAtOnce = 20_000;
 
 /** Runs a statement that writes at most `rowsAtOnce` rows that are not there yet, until there are none. */
 async function exhaust(worker: Database, text: string, parameters: readonly unknown[]): Promise<void> {
   for (;;) {
-    const { rowCount } = await worker.query(text, parameters);
+    const { rowCount } = await worker.transaction(async (tx) => {
+      await seekByIndex(tx);
+      return tx.query(text, parameters);
+    });
     if (rowCount < rowsAtOnce) return;
   }
 }
 
+/** "offset 0" keeps it a look-up by the whole key for each row: a join would go through all that is there for each. */
 const isNoTarget = (kind: string, key: string) =>
   `not exists (select from erasure_targets t
                 where t.partition = $1 and t.tenant_id = $2 and t.receipt_id = $3
-                  and t.kind = ${kind} and t.event_key = ${key})`;
+                  and t.kind = ${kind} and t.event_key = ${key}
+               offset 0)`;
 const intoTargets = 'insert into erasure_targets (partition, tenant_id, receipt_id, kind, event_key)';
 
 /** Adds to an erasure every event that names its member, and the users that nobody else is. */
@@ -348,7 +365,8 @@ export async function blockReferences(
         where t.partition = $1 and t.tenant_id = $2 and t.receipt_id = $3 and t.kind = ${kind}
           and not exists (select from privacy_subjects s
                            where s.partition = $1 and s.tenant_id = $2 and s.scope = $5
-                             and s.subject = uuid_send(t.event_key))
+                             and s.subject = uuid_send(t.event_key)
+                          offset 0)
         limit ${rowsAtOnce}
        on conflict do nothing`,
       [partition, tenantId, receiptId, Buffer.from(memberHash), scope],
@@ -437,12 +455,15 @@ export async function countModelRows(
   { partition, tenantId, receiptId }: OpenErasure,
   generation: number | undefined,
 ): Promise<ReadonlyMap<string, bigint>> {
-  const counts = new Map<string, bigint>();
-  for (const [place, text] of countsByPlace) {
-    const { rows } = await worker.query<{ n: bigint }>(text, [partition, tenantId, receiptId, generation]);
-    counts.set(place, rows[0]?.n ?? 0n);
-  }
-  return counts;
+  return worker.transaction(async (tx) => {
+    await seekByIndex(tx);
+    const counts = new Map<string, bigint>();
+    for (const [place, text] of countsByPlace) {
+      const { rows } = await tx.query<{ n: bigint }>(text, [partition, tenantId, receiptId, generation]);
+      counts.set(place, rows[0]?.n ?? 0n);
+    }
+    return counts;
+  });
 }
 
 /** Notes how many rows places hold before they are touched; what was noted stays. */
@@ -485,29 +506,30 @@ const eventsAtOnce = 500;
 export async function emptyEvents(worker: Database, erasure: OpenErasure): Promise<boolean> {
   const { partition, tenantId, receiptId } = erasure;
   return worker.transaction(async (tx) => {
-    // Without statistics of the months, the planner would read them from end to end.
-    await tx.query(
-      `select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-              set_config('enable_seqscan', 'off', true)`,
-    );
-    const { rows } = await tx.query<{ kind: number; event_key: string }>(
-      `update erasure_targets t set is_emptied = true
-         from (select kind, event_key from erasure_targets
-                where partition = $1 and tenant_id = $2 and receipt_id = $3 and not is_emptied limit ${eventsAtOnce}) l
-        where t.partition = $1 and t.tenant_id = $2 and t.receipt_id = $3 and t.kind = l.kind
-          and t.event_key = l.event_key
-       returning t.kind, t.event_key`,
-      [partition, tenantId, receiptId],
+    await seekByIndex(tx);
+    const own = [partition, tenantId, receiptId];
+    const { rows } = await tx.query<{ kind: number; eventKey: string }>(
+      `select kind, event_key as "eventKey" from erasure_targets
+        where partition = $1 and tenant_id = $2 and receipt_id = $3 and not is_emptied limit ${eventsAtOnce}`,
+      own,
     );
     if (rows.length === 0) return false;
-    const { rowCount } = await tx.query(
-      `update events e set body = null, fingerprint = null
-         from unnest($3::smallint[], $4::uuid[]) as t (kind, event_key)
-        where e.partition = $1 and e.tenant_id = $2 and e.kind = t.kind and e.event_key = t.event_key
-          and e.body is not null`,
-      [partition, tenantId, rows.map(({ kind }) => kind), rows.map((row) => row.event_key)],
-    );
-    await addTouched(tx, erasure, 'events', rowCount);
+    let count = 0;
+    for (const [kind, keys] of byKind(rows)) {
+      const encoded = encodeUuidArray(keys);
+      const { rowCount } = await tx.query(
+        `update events set body = null, fingerprint = null
+          where partition = $1 and tenant_id = $2 and kind = $3 and event_key = any($4) and body is not null`,
+        [partition, tenantId, kind, encoded],
+      );
+      count += rowCount;
+      await tx.query(
+        `update erasure_targets set is_emptied = true
+          where partition = $1 and tenant_id = $2 and receipt_id = $3 and kind = $4 and event_key = any($5)`,
+        [...own, kind, encoded],
+      );
+    }
+    await addTouched(tx, erasure, 'events', count);
     return true;
   });
 }
@@ -517,17 +539,20 @@ export async function countBodies(
   worker: Database,
   { partition, tenantId, receiptId }: OpenErasure,
 ): Promise<bigint> {
-  const { rows } = await worker.query<{ n: bigint }>(
-    `select count(*) as n from erasure_targets t
+  return worker.transaction(async (tx) => {
+    await seekByIndex(tx);
+    const { rows } = await tx.query<{ n: bigint }>(
+      `select count(*) as n from erasure_targets t
       cross join lateral (
         select from events e
          where e.partition = $1 and e.tenant_id = $2 and e.kind = t.kind and e.event_key = t.event_key
            and e.body is not null
          offset 0) e
       where t.partition = $1 and t.tenant_id = $2 and t.receipt_id = $3`,
-    [partition, tenantId, receiptId],
-  );
-  return rows[0]?.n ?? 0n;
+      [partition, tenantId, receiptId],
+    );
+    return rows[0]?.n ?? 0n;
+  });
 }
 
 /** Bodies may be a megabyte each. */
