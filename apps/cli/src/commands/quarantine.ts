@@ -111,7 +111,7 @@ export async function replayQuarantineCommand(
     }
     return code;
   }
-  // All are named before the first is replayed: one that stays would come again under a later time, without end.
+  // All are named before the first is replayed, so that it is known how many there are.
   const waiting: string[] = [];
   for await (const { quarantineId } of eventsIn(session, tenant, reason ?? '')) waiting.push(quarantineId);
   const total = waiting.length;

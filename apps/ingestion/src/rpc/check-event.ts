@@ -11,7 +11,7 @@ import type { EventKindNumber } from '@parley/event';
 import type { MessageValidator } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
 import type { TextToRead } from '../language/reading-protocol.ts';
-import type { CandidateEvent, RefusalReason } from '../use-cases/candidate-event.ts';
+import type { CandidateEvent, RefusalReason, RefusedEvent } from '../use-cases/candidate-event.ts';
 import { correctTime } from '../event-content/correct-time.ts';
 import { isSameContent } from '../event-content/same-content.ts';
 import { findBrokenRules } from './event-rules.ts';
@@ -29,6 +29,11 @@ export interface EventCheck {
   bytes(tenant: Tenant, bytes: Uint8Array): CandidateEvent;
   /** An event that came decoded. */
   message(tenant: Tenant, event: Event): CandidateEvent;
+  /**
+   * An event that came before and has waited since: its times are told by the clock of then. That it is sent again says
+   * nothing about its producer's clock, so its `sent_at` is left out.
+   */
+  waited(tenant: Tenant, event: Event | Uint8Array, cameAt: Date): CandidateEvent;
 }
 
 /** An event may be this far ahead of the service's clock. */
@@ -38,7 +43,7 @@ const recursionLimit = 32;
 
 /** Makes the check of single events: a bad one says nothing about the others of its batch. */
 export function createEventCheck({ validator, now, newEventId }: EventCheckDependencies): EventCheck {
-  function check(tenant: Tenant, event: Event, came: Uint8Array): CandidateEvent {
+  function check(tenant: Tenant, event: Event, came: Uint8Array, cameAt?: Date): CandidateEvent {
     const kind = kindOf(event);
     const givenId = idOf(event);
     const refuse = (
@@ -62,11 +67,11 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
     if (violations.length > 0 || kind === undefined) {
       return refuse('INVALID_FIELDS', describe(violations), violations);
     }
-    const receivedAt = now();
+    const at = now();
     const reportedAt = event.occurredAt && timestampDate(event.occurredAt);
-    const occurredAt =
-      reportedAt && correctTime(reportedAt, event.sentAt && timestampDate(event.sentAt), receivedAt);
-    if (occurredAt !== undefined && occurredAt.getTime() > receivedAt.getTime() + maxAheadMs) {
+    const sentAt = event.sentAt && timestampDate(event.sentAt);
+    const occurredAt = reportedAt ? correctTime(reportedAt, sentAt, cameAt ?? at) : cameAt;
+    if (occurredAt !== undefined && occurredAt.getTime() > at.getTime() + maxAheadMs) {
       return refuse('TOO_FAR_AHEAD', 'The event would occur more than 24 hours from now.', [
         { field: 'occurred_at', description: 'must be at most 24 hours ahead', reason: 'TOO_FAR_AHEAD' },
       ]);
@@ -94,24 +99,35 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
 
   return {
     bytes(tenant, bytes) {
-      let event: Event;
-      try {
-        event = fromBinary(EventSchema, bytes, { recursionLimit });
-      } catch (error) {
-        return {
-          isRefused: true,
-          eventId: '',
-          kind: undefined,
-          reason: 'MALFORMED',
-          message: `The bytes are no event: ${error instanceof Error ? error.message : String(error)}.`,
-          violations: [],
-          body: bytes,
-        };
-      }
-      return check(tenant, event, bytes);
+      const event = decode(bytes);
+      return 'isRefused' in event ? event : check(tenant, event, bytes);
     },
     message: (tenant, event) => check(tenant, event, encode(event)),
+    waited(tenant, came, cameAt) {
+      const event = came instanceof Uint8Array ? decode(came) : came;
+      if ('isRefused' in event) return event;
+      const checked = check(tenant, event, encode(event), cameAt);
+      if (checked.isRefused || event.sentAt === undefined) return checked;
+      const { sentAt: _sentAt, ...unsent } = { ...event, eventId: checked.eventId };
+      return { ...checked, event: { ...checked.event, body: encode(unsent) } };
+    },
   };
+}
+
+function decode(bytes: Uint8Array): Event | RefusedEvent {
+  try {
+    return fromBinary(EventSchema, bytes, { recursionLimit });
+  } catch (error) {
+    return {
+      isRefused: true,
+      eventId: '',
+      kind: undefined,
+      reason: 'MALFORMED',
+      message: `The bytes are no event: ${error instanceof Error ? error.message : String(error)}.`,
+      violations: [],
+      body: bytes,
+    };
+  }
 }
 
 /** What only Parley writes. */

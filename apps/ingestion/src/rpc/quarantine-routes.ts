@@ -12,12 +12,13 @@ import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } fr
 import type { QuarantinedEvent } from '../storage/quarantine-store.ts';
 import { replayQuarantinedEvent } from '../use-cases/replay-quarantined-event.ts';
 import { toEventResult } from './event-result.ts';
-import type { RecordingRouteDependencies } from './recording-routes.ts';
+import type { ReplayDependencies } from '../use-cases/replay-quarantined-event.ts';
+import type { EventCheck } from './check-event.ts';
 import type { AuditTextReads } from './text-read-audit.ts';
 
 /** What could not be accepted. */
 export function createQuarantineRoutes(
-  dependencies: RecordingRouteDependencies & { readonly audit: AuditTextReads },
+  dependencies: ReplayDependencies & { readonly check: EventCheck; readonly audit: AuditTextReads },
 ): ServiceImpl<typeof QuarantineService> {
   const { quarantine, check, audit } = dependencies;
   return {
@@ -51,12 +52,11 @@ export function createQuarantineRoutes(
 
     async replayQuarantinedEvent({ quarantineId, event }, context) {
       const tenant = tenantOf(context);
-      const corrected = event && check.message(tenant, event);
       const result = await replayQuarantinedEvent(
         dependencies,
         tenant,
-        { quarantineId, corrected },
-        (bytes) => check.bytes(tenant, bytes),
+        quarantineId,
+        ({ body, receivedAt }) => check.waited(tenant, event ?? body, receivedAt),
         context.signal,
       );
       return { result: toEventResult(result) };

@@ -10,7 +10,7 @@ import type { Understand } from './understand-candidates.ts';
 
 export interface RecordingDependencies {
   readonly log: EventLog;
-  readonly quarantine: QuarantineStore;
+  readonly quarantine: Pick<QuarantineStore, 'keep'>;
   /** The log holds it against what it keeps; here it is held against quarantine. */
   readonly gate: Pick<PrivacyGate, 'admit'>;
   readonly positions: PositionSealer;

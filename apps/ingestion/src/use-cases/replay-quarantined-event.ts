@@ -1,29 +1,42 @@
 import type { Tenant } from '@parley/access';
+import type { QuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
 import type { CandidateEvent } from './candidate-event.ts';
 import { recordEvents } from './record-events.ts';
 import type { RecordingDependencies, RecordingResult } from './record-events.ts';
 
+export interface ReplayDependencies extends RecordingDependencies {
+  readonly quarantine: QuarantineStore;
+}
+
 /**
- * Records an event of the quarantine again, as it came or as corrected; it leaves the quarantine once the log has it.
- * @param check reads the bytes; applied to what came, unless there is a correction.
+ * Records an event of the quarantine again; it leaves the quarantine once the log has it. Otherwise it stays there as it
+ * is, however often it is tried, and is counted as rejected no second time.
+ * @param check reads what is kept, or what corrects it.
  * @throws DomainError `not-found` when the tenant has none of that id.
  */
 export async function replayQuarantinedEvent(
-  dependencies: RecordingDependencies,
+  dependencies: ReplayDependencies,
   tenant: Tenant,
-  {
-    quarantineId,
-    corrected,
-  }: { readonly quarantineId: string; readonly corrected: CandidateEvent | undefined },
-  check: (bytes: Uint8Array) => CandidateEvent,
+  quarantineId: string,
+  check: (kept: QuarantinedEvent) => CandidateEvent,
   signal: AbortSignal,
 ): Promise<RecordingResult> {
-  const kept = await dependencies.quarantine.get(tenant, quarantineId);
-  const { results } = await recordEvents(dependencies, tenant, [corrected ?? check(kept.body)], signal);
+  const { quarantine, counts } = dependencies;
+  const kept = await quarantine.get(tenant, quarantineId);
+  const { results } = await recordEvents(
+    {
+      ...dependencies,
+      quarantine: { keep: (_tenant, events) => Promise.resolve(events.map(() => quarantineId)) },
+      counts: { note: (noted, { accepted = 0 }) => counts.note(noted, { accepted }) },
+    },
+    tenant,
+    [check(kept)],
+    signal,
+  );
   const result = results[0];
   if (result === undefined) throw new Error('Nothing became of the replayed event.');
   if (result.outcome === 'accepted' || result.outcome === 'duplicate') {
-    await dependencies.quarantine.remove(tenant, quarantineId);
+    await quarantine.remove(tenant, quarantineId);
   }
   return result;
 }

@@ -313,7 +313,9 @@ export const QuarantineService: GenService<{
     output: typeof GetQuarantinedEventResponseSchema;
   },
   /**
-   * Records it again, as it is or as corrected. Accepted or duplicate: it leaves the quarantine.
+   * Records it again, as it is or as corrected. Accepted or duplicate: it leaves the quarantine, and replaying it once
+   * more is NOT_FOUND. Rejected or conflict: it stays there as it is. Its times are told by the clock of when it came:
+   * `sent_at` is compared with that, and without `occurred_at` it occurred then.
    *
    * @generated from rpc parley.ingestion.v1.QuarantineService.ReplayQuarantinedEvent
    */
