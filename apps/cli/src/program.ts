@@ -35,6 +35,7 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     .option('--bot <id>', 'the bot of everything in a file of another format')
     .option('--start-time <time>', 'when what names no time occurred')
     .option('--date-order <order>', 'mdy or dmy: how dates with slashes are read')
+    .option('--encoding <name>', 'such as windows-1252 (default: told by the byte order mark, else utf-8)')
     .option('--dry-run', 'show the first five events and what would be rejected; send nothing')
     .option('--json', 'print JSON')
     .action(async (file: string, options) => {

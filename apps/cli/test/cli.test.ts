@@ -35,6 +35,11 @@ test.each([
   [['consent', 'set', '--member', 'ada'], /Say --allow or --forbid/],
   [['consent', 'get', '--member', 'ada', '--group', 'shop'], /--member or --group, not both/],
   [['privacy', 'set', '--content', 'some'], /--content is full, pseudonymous or off; not some/],
+  [
+    ['import', 'f', '--format', 'csv', '--map', 'text=Q'],
+    /--map: text is no field. Fields are .*message_text/,
+  ],
+  [['import', 'f', '--encoding', 'ebcdic'], /--encoding takes utf-8, .*; not ebcdic/],
   [['demo', '--from', 'yesterday', '--to', '2026-03-01'], /--from: must be an instant/],
   [['demo', '--from', '2026-03-01', '--to', '2026-03-02', '--seed', '-1'], /--seed must be a whole number/],
 ])('wrong use is told on stderr alone, with exit code 2: %j', async (argv, message) => {
@@ -49,6 +54,17 @@ test('a window needs to be said in one way', async () => {
   const { stderr, code } = await parley(['kpis', '--days', '7', '--from', '2026-03-01'], env);
   expect(stderr).toMatch(/--days, or --from and --to/);
   expect(code).toBe(2);
+});
+
+test('a file that is not there is told in a line', async () => {
+  for (const options of [[], ['--dry-run']]) {
+    const { stderr, code } = await parley(['import', '/nowhere/at/all', ...options], {
+      PARLEY_URL: 'http://127.0.0.1:1',
+      PARLEY_KEY: 'key',
+    });
+    expect(stderr).toMatch(/^ENOENT: no such file or directory[^\n]*\n$/);
+    expect(code).toBe(1);
+  }
 });
 
 test('when nobody is there, it says so within seconds, with exit code 1', async () => {

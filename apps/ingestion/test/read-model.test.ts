@@ -396,8 +396,9 @@ if (existsSync(dialoguesFile)) {
   test('the dialogues give their revenue by intent', { timeout: 120_000 }, async () => {
     const expected: unknown = JSON.parse(readFileSync(join(dialogues, 'dialogues-dev-kpis.json'), 'utf8'));
     const events = new Map<string, EventInit[]>();
-    for await (const { text } of readLines(openFile(dialoguesFile, process.stdin))) {
-      const { event, tenantName = '' } = parseLine(text ?? '', { defaultCurrency: 'USD' });
+    for await (const line of readLines(openFile(dialoguesFile, process.stdin))) {
+      const text = 'text' in line ? line.text : '';
+      const { event, tenantName = '' } = parseLine(text, { defaultCurrency: 'USD' });
       events.set(tenantName, [...(events.get(tenantName) ?? []), event]);
     }
     for (const [name, own] of events) await record(await tenant(name), own, 1000);

@@ -1,8 +1,14 @@
-import type { Readable } from 'node:stream';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { parseInstantOrDate, utc } from '@parley/calendar';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
-import { foreignFormats, previewEvents, readForeignLines, readLines, type Line } from '@parley/import';
+import {
+  foreignFormats,
+  lineFields,
+  previewEvents,
+  readForeignLines,
+  readLines,
+  type Line,
+} from '@parley/import';
 import { exitCode, type ExitCode } from '../exit-code.ts';
 import { printJson, printTable } from '../print.ts';
 import type { Session } from '../session.ts';
@@ -15,18 +21,20 @@ export interface ForeignLogOptions {
   readonly bot?: string;
   readonly startTime?: string;
   readonly dateOrder?: string;
+  readonly encoding?: string;
 }
 
 /** The lines of a file, in the guide's field names, whatever its format. */
-export function linesOf(file: Readable, options: ForeignLogOptions): AsyncGenerator<Line> {
-  const { format, map = [], bot, startTime, dateOrder } = options;
+export function linesOf(file: AsyncIterable<Buffer>, options: ForeignLogOptions): AsyncGenerator<Line> {
+  const { format, map = [], bot, startTime, dateOrder, encoding } = options;
+  if (encoding !== undefined) requireEncoding(encoding);
   if (format === undefined || format === 'jsonl') {
     if (map.length > 0 || bot !== undefined || startTime !== undefined || dateOrder !== undefined) {
       throw new UsageError(
         `--map, --bot, --start-time and --date-order need --format ${names(foreignFormats)}.`,
       );
     }
-    return readLines(file);
+    return readLines(file, encoding);
   }
   const known = foreignFormats.find((name) => name === format);
   if (known === undefined) {
@@ -41,7 +49,16 @@ export function linesOf(file: Readable, options: ForeignLogOptions): AsyncGenera
     botId: bot,
     startTime: startTime === undefined ? undefined : parseInstantOrDate(startTime, utc, '--start-time'),
     dateOrder,
+    encoding,
   });
+}
+
+function requireEncoding(label: string): void {
+  try {
+    new TextDecoder(label);
+  } catch {
+    throw new UsageError(`--encoding takes utf-8, utf-16le, windows-1252 and their kin; not ${label}.`);
+  }
 }
 
 /** What `--dry-run` prints: the first events, and how many lines would be rejected and why. */
@@ -102,7 +119,11 @@ function shortened(text: string): string {
 function parseMapping(text: string): readonly [string, string] {
   const at = text.indexOf('=');
   if (at < 1 || at === text.length - 1) throw new UsageError(`--map takes field=column; not ${text}.`);
-  return [text.slice(0, at), text.slice(at + 1)];
+  const field = text.slice(0, at);
+  if (!lineFields.includes(field)) {
+    throw new UsageError(`--map: ${field} is no field. Fields are ${names(lineFields)}.`);
+  }
+  return [field, text.slice(at + 1)];
 }
 
 function names(list: readonly string[]): string {

@@ -139,9 +139,10 @@ export async function understandCommand(
 
 /** The objects of a file of JSON lines. */
 async function* readValues({ stdin }: Session, file: string) {
-  for await (const { number, text } of readLines(openFile(file, stdin))) {
-    if (text === undefined) throw new UsageError(`Line ${number} is longer than a mebibyte.`);
-    yield { number, value: parse(text, number) };
+  for await (const line of readLines(openFile(file, stdin))) {
+    const { number } = line;
+    if ('fault' in line) throw new UsageError(`Line ${number}: ${line.fault.message}`);
+    yield { number, value: parse(line.text, number) };
   }
 }
 

@@ -16,4 +16,6 @@ export interface ForeignOptions {
   readonly startTime: Date | undefined;
   /** Undefined: a date with slashes whose order can't be told is rejected. */
   readonly dateOrder: DateOrder | undefined;
+  /** See `readBytes`. Absent: told by the byte order mark, UTF-8 without one. */
+  readonly encoding?: string | undefined;
 }

@@ -2,9 +2,8 @@ import { toBinary } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { EventSchema, type Event } from '@parley/contracts/parley/ingestion/v1/event';
 import { EventOutcome, type IngestionService } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
-import { DomainError } from '@parley/errors';
 import { parseLine } from './parse-line.ts';
-import { maxLineBytes, type Line } from './read-lines.ts';
+import { faultOf, tooLong, type Line } from './read-lines.ts';
 
 /** Where one tenant's events go. */
 export interface ImportTarget {
@@ -162,14 +161,12 @@ type Parsed =
   | { readonly reason: string; readonly message: string };
 
 async function parse(line: Line, targetOf: ImportOptions['targetOf']): Promise<Parsed> {
-  if (line.fault !== undefined) return line.fault;
-  if (line.text === undefined) return tooLong;
+  if ('fault' in line) return line.fault;
   try {
     const parsed = await parseFor(line.text, targetOf);
     return parsed.bytes > maxBatchBytes ? tooLong : parsed;
   } catch (error) {
-    if (error instanceof DomainError) return { reason: error.reason, message: error.message };
-    throw error;
+    return faultOf(error);
   }
 }
 
@@ -182,8 +179,3 @@ async function parseFor(text: string, targetOf: ImportOptions['targetOf']) {
   // What the event adds to the message: its own bytes, its tag and its length.
   return { target, event, bytes: toBinary(EventSchema, event).length + 6 };
 }
-
-const tooLong = {
-  reason: 'TOO_LARGE',
-  message: `An event is at most ${maxLineBytes} bytes, and a message of events too.`,
-} as const;

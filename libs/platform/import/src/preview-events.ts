@@ -1,9 +1,8 @@
 import { EventSchema, type Event } from '@parley/contracts/parley/ingestion/v1/event';
-import { DomainError } from '@parley/errors';
 import { createMessageValidator } from '@parley/rpc';
 import { parseLine } from './parse-line.ts';
 import type { Rejection } from './import-events.ts';
-import { maxLineBytes, type Fault, type Line } from './read-lines.ts';
+import { faultOf, type Fault, type Line } from './read-lines.ts';
 
 /** What an import would do, as far as it can be told without sending anything. */
 export interface ImportPreview {
@@ -28,10 +27,7 @@ export async function previewEvents(
   const events: Event[] = [];
   let [read, valid] = [0, 0];
   const check = (line: Line): Event | Fault => {
-    if (line.fault !== undefined) return line.fault;
-    if (line.text === undefined) {
-      return { reason: 'TOO_LARGE', message: `An event is at most ${maxLineBytes} bytes.` };
-    }
+    if ('fault' in line) return line.fault;
     try {
       const { event } = parseLine(line.text, { defaultCurrency: 'USD' });
       const violations = validator.validate(EventSchema, event);
@@ -39,8 +35,7 @@ export async function previewEvents(
       const message = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
       return { reason: 'INVALID_FIELDS', message };
     } catch (error) {
-      if (error instanceof DomainError) return { reason: error.reason, message: error.message };
-      throw error;
+      return faultOf(error);
     }
   };
   for await (const line of lines) {

@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
+import { DomainError } from '@parley/errors';
 import { parse, type CsvError, type InfoRecord } from 'csv-parse';
-import { maxLineBytes } from './read-lines.ts';
-import { peek } from './read-bytes.ts';
+import { faultOf, maxLineBytes, tooLong, type Fault } from './read-lines.ts';
+import { decodeUtf8, peek } from './read-bytes.ts';
+import type { JsonObject } from '@bufbuild/protobuf';
 import type { ForeignRecord } from './read-records.ts';
 
 /** A table's rows, by the names of its first line. */
@@ -14,24 +16,37 @@ export interface CsvTable {
 const defused = /^'['=+\-@\t\r]/;
 
 /**
- * Reads CSV of RFC 4180 and its kin: with a byte order mark or not, separated by commas, semicolons or tabs (by the line
- * of names), line breaks in quotes. A row that is broken is given as such and the next one is read. Empty cells are left
- * out; an apostrophe before what could be a formula is taken away, as Parley's exports put it there.
+ * Reads CSV of RFC 4180 and its kin: separated by commas, semicolons or tabs (by the line of names), line breaks in
+ * quotes. A row that is broken is given as such and the next one is read. Empty cells are left out; an apostrophe before
+ * what could be a formula is taken away, as Parley's exports put it there. The second column of a name is `name (2)`, one
+ * without a name is named by its place.
+ * @param wanted names of columns without which there is nothing to be read.
+ * @throws DomainError `invalid-argument`, while it is read, where the line of names lacks one (NO_SUCH_COLUMN) or is not
+ *   UTF-8 (INVALID_ENCODING).
  */
-export async function readCsv(chunks: AsyncIterable<Buffer>): Promise<CsvTable> {
+export async function readCsv(
+  chunks: AsyncIterable<Buffer>,
+  wanted: Iterable<string> = [],
+): Promise<CsvTable> {
   const { start, chunks: all } = await peek(
-    withoutMark(chunks),
+    chunks,
     (begin) => begin.includes(newline) || begin.length > maxLineBytes,
   );
-  const delimiter = delimiterOf(start.toString('utf8'));
-  return { delimiter, records: readRows(all, delimiter) };
+  const delimiter = delimiterOf(start.toString('latin1'));
+  return { delimiter, records: readRows(all, delimiter, wanted) };
 }
 
-async function* readRows(chunks: AsyncIterable<Buffer>, delimiter: string): AsyncGenerator<ForeignRecord> {
+async function* readRows(
+  chunks: AsyncIterable<Buffer>,
+  delimiter: string,
+  wanted: Iterable<string>,
+): AsyncGenerator<ForeignRecord> {
   const breaks = countBreaks();
   const skipped: ForeignRecord[] = [];
   const parser = parse({
     delimiter,
+    // A character is a byte; what it means is told cell by cell.
+    encoding: 'latin1',
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
@@ -41,7 +56,7 @@ async function* readRows(chunks: AsyncIterable<Buffer>, delimiter: string): Asyn
   parser.on('skip', (error: CsvError) => {
     // Where the record begins.
     const number = breaks.before(Number(error['bytes'])) + 1;
-    skipped.push({ number, fault: { reason: 'INVALID_CSV', message: error.message } });
+    skipped.push({ number, fault: faultOfRow(error) });
   });
   const source = Readable.from(breaks.counted(chunks), { objectMode: false });
   source.on('error', (error) => parser.destroy(error));
@@ -52,7 +67,7 @@ async function* readRows(chunks: AsyncIterable<Buffer>, delimiter: string): Asyn
     // The parser is ahead of what it gives: what it skipped may come after this row.
     while (skipped[0] !== undefined && skipped[0].number < number) yield* skipped.splice(0, 1);
     if (names === undefined) {
-      names = record.map((name) => name.trim());
+      names = namesOf(record, wanted);
       continue;
     }
     if (record.length !== names.length) {
@@ -60,10 +75,60 @@ async function* readRows(chunks: AsyncIterable<Buffer>, delimiter: string): Asyn
       yield { number, fault: { reason: 'INVALID_CSV', message } };
       continue;
     }
-    const cells = names.map((name, index) => [name, undo(record[index] ?? '')] as const);
-    yield { number, fields: Object.fromEntries(cells.filter(([, cell]) => cell !== '')) };
+    yield { number, ...readCells(names, record) };
   }
   yield* skipped;
+}
+
+function readCells(
+  names: readonly string[],
+  record: readonly string[],
+): { readonly fields: JsonObject } | { readonly fault: Fault } {
+  try {
+    const cells = names.map((name, index) => [name, undo(textOf(record[index] ?? ''))] as const);
+    return { fields: Object.fromEntries(cells.filter(([, cell]) => cell !== '')) };
+  } catch (error) {
+    return { fault: faultOf(error) };
+  }
+}
+
+function namesOf(record: readonly string[], wanted: Iterable<string>): readonly string[] {
+  const seen = new Map<string, number>();
+  const names = record.map((cell, index) => {
+    const name = textOf(cell).trim() || `column ${index + 1}`;
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    return count === 1 ? name : `${name} (${count})`;
+  });
+  for (const name of wanted) {
+    if (names.includes(name)) continue;
+    throw new DomainError(
+      `The table has no column ${JSON.stringify(name)}; it has ${names.map((each) => JSON.stringify(each)).join(', ')}.`,
+      { kind: 'invalid-argument', reason: 'NO_SUCH_COLUMN' },
+    );
+  }
+  return names;
+}
+
+/** Bytes that were read as characters, as the text that they are. */
+function textOf(cell: string): string {
+  return /[^\0-\x7f]/.test(cell) ? decodeUtf8(Buffer.from(cell, 'latin1')) : cell;
+}
+
+function faultOfRow({ code }: CsvError): Fault {
+  const broken = (message: string): Fault => ({ reason: 'INVALID_CSV', message });
+  switch (code) {
+    case 'CSV_MAX_RECORD_SIZE':
+      return tooLong;
+    case 'INVALID_OPENING_QUOTE':
+      return broken('A quote stands inside a cell that is not quoted.');
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return broken('Something follows a quoted cell, or a quote inside of it is not doubled.');
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return broken('A quote is not closed.');
+    default:
+      return broken(`It can’t be read as CSV (${code}).`);
+  }
 }
 
 /** Knows lines by byte: the parser's own count takes a quoted CR LF for two and leaves out what it skips. */
@@ -96,17 +161,6 @@ function countBreaks() {
 }
 
 const newline = 0x0a;
-
-async function* withoutMark(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const { start, chunks: all } = await peek(chunks, (begin) => begin.length >= byteOrderMark.length);
-  let skip = start.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? byteOrderMark.length : 0;
-  for await (const chunk of all) {
-    yield chunk.subarray(skip);
-    skip = 0;
-  }
-}
-
-const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 function undo(cell: string): string {
   return defused.test(cell) ? cell.slice(1) : cell;

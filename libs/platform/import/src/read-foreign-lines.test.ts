@@ -27,8 +27,10 @@ async function linesOf(
   const lines = await Array.fromAsync(
     readForeignLines(Readable.from(chunks, { objectMode: false }), { ...usual, format, ...options }),
   );
-  return lines.map(({ number, text, fault }) => {
-    if (text === undefined) return { number, fault };
+  return lines.map((line) => {
+    const { number } = line;
+    if ('fault' in line) return line;
+    const { text } = line;
     // Whatever comes out is a line that the importer takes.
     parseLine(text, { defaultCurrency: 'USD' });
     return { number, fields: JSON.parse(text) as Record<string, unknown> };
@@ -274,4 +276,32 @@ test('CSV: rows of another length, of broken quotes, and of times that could be 
     [9, undefined],
     [10, 'INVALID_CSV'],
   ]);
+});
+
+test('CSV: what is not UTF-8 is told by its line, and read when its encoding is said', async () => {
+  const file = Buffer.from('Größe,message_text,timestamp\n1,Grüße,2026-03-01\n', 'latin1');
+  const [row] = await fieldsOf('csv', file, { encoding: 'windows-1252' });
+  expect(row).toMatchObject({ message_text: 'Grüße', attributes: { Größe: '1' } });
+  await expect(linesOf('csv', file)).rejects.toMatchObject({ reason: 'INVALID_ENCODING' });
+  const named = Buffer.from('message_text,timestamp\nGrüße,2026-03-01\nHi,2026-03-01\n', 'latin1');
+  expect((await linesOf('csv', named)).map(({ number, fault }) => [number, fault?.reason])).toEqual([
+    [2, 'INVALID_ENCODING'],
+    [3, undefined],
+  ]);
+});
+
+test('CSV: two columns of a name are both kept, and so is one without a name', async () => {
+  const file = 'message_text,timestamp,note,note,,message_text\nHi,2026-03-01,a,b,c,d\n';
+  const [row] = await fieldsOf('csv', file);
+  expect(row).toMatchObject({
+    message_text: 'Hi',
+    attributes: { note: 'a', 'note (2)': 'b', 'column 5': 'c', 'message_text (2)': 'd' },
+  });
+});
+
+test('CSV: a mapped column that the table does not have ends the import, and says which ones there are', async () => {
+  const columns = new Map([['message_text', 'Qestion']]);
+  await expect(linesOf('csv', 'Question,timestamp\nHi,2026-03-01\n', { columns })).rejects.toThrow(
+    'The table has no column "Qestion"; it has "Question", "timestamp".',
+  );
 });

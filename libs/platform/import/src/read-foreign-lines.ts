@@ -1,13 +1,11 @@
-import type { Readable } from 'node:stream';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { DomainError } from '@parley/errors';
 import { malformed, readOpenAi, readShareGpt, type ChatInteractions } from './chat-record.ts';
 import type { ForeignOptions } from './foreign-format.ts';
 import { foreignInstant } from './foreign-instant.ts';
 import { readLangfuse } from './langfuse-record.ts';
 import { peek, readBytes } from './read-bytes.ts';
 import { readCsv } from './read-csv.ts';
-import type { Fault, Line } from './read-lines.ts';
+import { faultOf, type Fault, type Line } from './read-lines.ts';
 import { readJsonRecords, type ForeignRecord } from './read-records.ts';
 import { readTableRow } from './table-row.ts';
 
@@ -15,17 +13,20 @@ import { readTableRow } from './table-row.ts';
  * The lines of a log in another format, as lines in the guide's field names, for `importEvents`. Several have the number
  * of the line on which their conversation begins. A record that can't be read is given as a fault, and the next is read.
  */
-export async function* readForeignLines(source: Readable, options: ForeignOptions): AsyncGenerator<Line> {
-  const { chunks, bytesRead } = readBytes(source);
+export async function* readForeignLines(
+  source: AsyncIterable<Buffer>,
+  options: ForeignOptions,
+): AsyncGenerator<Line> {
+  const { chunks, bytesRead } = readBytes(source, options.encoding);
   const { records, decimalSeparator } = await openRecords(chunks, options);
   for await (const record of records) {
     const { number } = record;
     if ('fault' in record) {
-      yield { number, text: undefined, bytesRead: bytesRead(), fault: record.fault };
+      yield { number, bytesRead: bytesRead(), fault: record.fault };
       continue;
     }
     const lines = toLines(record.fields, decimalSeparator, options);
-    if ('reason' in lines) yield { number, text: undefined, bytesRead: bytesRead(), fault: lines };
+    if ('reason' in lines) yield { number, bytesRead: bytesRead(), fault: lines };
     else for (const line of lines) yield { number, text: JSON.stringify(line), bytesRead: bytesRead() };
   }
 }
@@ -38,17 +39,12 @@ interface OpenedRecords {
 
 async function openRecords(
   chunks: AsyncIterable<Buffer>,
-  { format }: ForeignOptions,
+  { format, columns }: ForeignOptions,
 ): Promise<OpenedRecords> {
   const { start, chunks: all } = await peek(chunks, (begin) => begin.toString('latin1').trim().length > 3);
-  const isJson = /^[[{]/.test(
-    start
-      .toString('utf8')
-      .replace(/^\uFEFF/, '')
-      .trimStart(),
-  );
+  const isJson = /^[[{]/.test(start.toString('latin1').trimStart());
   if (format === 'csv' || (format === 'langfuse' && !isJson)) {
-    const { delimiter, records } = await readCsv(all);
+    const { delimiter, records } = await readCsv(all, columns.values());
     return { records, decimalSeparator: delimiter === ';' ? ',' : '.' };
   }
   return { records: readJsonRecords(all), decimalSeparator: '.' };
@@ -67,8 +63,7 @@ function toLines(
       ...(options.botId !== undefined && { bot_id: options.botId }),
     }));
   } catch (error) {
-    if (error instanceof DomainError) return { reason: error.reason, message: error.message };
-    throw error;
+    return faultOf(error);
   }
 }
 

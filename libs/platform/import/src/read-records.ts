@@ -1,6 +1,14 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { peek } from './read-bytes.ts';
-import { maxLineBytes, splitLines, type Fault } from './read-lines.ts';
+import {
+  decode,
+  isEmpty,
+  maxLineBytes,
+  splitLines,
+  tooLong,
+  type Fault,
+  type NumberedLine,
+} from './read-lines.ts';
 
 /** One record of a log, or why it is none. */
 export type ForeignRecord = {
@@ -14,21 +22,15 @@ const [quote, backslash, comma, newline] = [0x22, 0x5c, 0x2c, 0x0a];
 /** Objects of JSON: one a line, or the elements of one array. Memory is bounded by the longest, at most 1 MiB. */
 export async function* readJsonRecords(chunks: AsyncIterable<Buffer>): AsyncGenerator<ForeignRecord> {
   const { start, chunks: all } = await peek(chunks, (begin) => begin.toString('latin1').trim().length > 3);
-  const isArray = start
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .trimStart()
-    .startsWith('[');
-  for await (const { number, text } of isArray ? splitElements(all) : splitLines(all)) {
-    yield text === undefined ? { number, fault: tooLong } : { number, ...parse(text) };
+  const isArray = start.toString('latin1').trimStart().startsWith('[');
+  for await (const line of isArray ? splitElements(all) : splitLines(all)) {
+    yield 'fault' in line ? line : { number: line.number, ...parse(line.text) };
   }
 }
 
-export const tooLong: Fault = { reason: 'TOO_LARGE', message: `A record is at most ${maxLineBytes} bytes.` };
-
 function parse(text: string): { readonly fields: JsonObject } | { readonly fault: Fault } {
   try {
-    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+    const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return { fields: value as JsonObject };
     }
@@ -40,9 +42,7 @@ function parse(text: string): { readonly fields: JsonObject } | { readonly fault
 }
 
 /** The elements of an array, cut by brackets, braces and quotes alone; each is parsed for itself. */
-async function* splitElements(
-  chunks: AsyncIterable<Buffer>,
-): AsyncGenerator<{ readonly number: number; readonly text: string | undefined }> {
+async function* splitElements(chunks: AsyncIterable<Buffer>): AsyncGenerator<NumberedLine> {
   let depth = 0;
   let isText = false;
   let isEscaped = false;
@@ -55,11 +55,12 @@ async function* splitElements(
     if (length <= maxLineBytes) parts.push(part);
     else parts = [];
   };
-  const finish = (): { number: number; text: string | undefined } | undefined => {
-    const text = length > maxLineBytes ? undefined : Buffer.concat(parts).toString('utf8');
+  const finish = (): NumberedLine | undefined => {
+    const read = length > maxLineBytes ? { fault: tooLong } : decode(parts);
     parts = [];
     length = 0;
-    return text?.trim() === '' ? undefined : { number: begun, text };
+    const element = { number: begun, ...read };
+    return isEmpty(element) ? undefined : element;
   };
   for await (const chunk of chunks) {
     let from = 0;

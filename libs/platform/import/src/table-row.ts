@@ -63,6 +63,9 @@ const texts = [
 ];
 const fields = new Set([...numbers, ...flags, ...structures, ...texts]);
 
+/** The names of fields that a line may have, whatever its type. */
+export const lineFields: readonly string[] = [...fields].toSorted();
+
 /**
  * A row of a table as a line in the guide's names: a column whose name is a field's (`Message Text` is `message_text`)
  * is that field, every other one an attribute. Cells become numbers, truth values and lists where the field is one; what

@@ -37,6 +37,9 @@ test('what no database can hold is named by its path, in oneofs, lists, maps and
       'interaction.attributes.f NUMBER_NOT_FINITE',
     ]),
   );
+  expect(violationsOf({ case: 'interaction', value: { ...interaction, messageText: 'a\0' } })).toHaveLength(
+    1,
+  );
 });
 
 test('instants are in the years 1 to 9999', () => {
