@@ -237,7 +237,7 @@ export async function createIngestionService(
         .service(EventLogService, createEventLogRoutes(log))
         .service(ErasureService, createConfirmationRoutes(erasures))
         .service(CollectionService, {
-          ...createExamining({ reader, positions, counts, now }),
+          ...createExamining({ reader, positions, counts, privacy, now }),
           ...createExporting({ reader, positions, slots, audit, privacy }),
         })
         .rpc(PrivacyService.method.setConsent, consents.setConsent)

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { ConsentScope } from '@parley/contracts/parley/ingestion/v1/event';
 import { Severity } from '@parley/contracts/parley/ingestion/v1/collection_service';
 import type { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import { Outcome } from '@parley/contracts/parley/ingestion/v1/event';
@@ -93,9 +94,32 @@ test('each seeded fault is found at the bot that has it, and a good bot has none
   ]);
   expect(answer.duplicateCount).toBeGreaterThanOrEqual(30n);
   expect(answer.quarantinedCount).toBe(3n);
+  const countsOf = (botId: string) => {
+    const bot = answer.bots.find((each) => each.botId === botId);
+    return bot && [bot.duplicateCount, bot.conflictCount, bot.rejectedCount];
+  };
+  expect(countsOf('good')).toEqual([30n, 1n, 0n]);
+  expect(countsOf('odd')).toEqual([0n, 0n, 0n]);
 
   const one = await collection.examineCollection({ botId: 'silent' });
   expect(one.bots.map(({ botId }) => botId)).toEqual(['silent']);
+  expect(one.findings).toEqual([]);
+  const nobody = await collection.examineCollection({ botId: 'nobody' });
+  expect(nobody.findings.map(({ evidence }) => evidence)).toEqual(['There is no interaction of "nobody".']);
+});
+
+test('what was refused for want of consent is told', async () => {
+  const { ingestion, collection, privacy } = (await tenant()).clients;
+  await privacy.setConsent({ scope: ConsentScope.MEMBER, subjectId: 'm', allowed: false });
+  await ingestion.recordEvents({ events: [...interactions('shy', 60_000)] });
+  const { position: minPosition } = await ingestion.recordEvents({
+    events: [...interactions('open', 60_000, { memberId: 'other' })],
+  });
+  const { bots, findings, refusedCount } = await collection.examineCollection({ minPosition });
+  expect(refusedCount).toBe(30n);
+  expect(findings.map(({ code, severity }) => [code, severity])).toEqual([['REFUSED_EVENTS', Severity.INFO]]);
+  expect(findings[0]?.evidence).toMatch(/^30 of 60 events \(50.0 %\) were refused .* \(shy 30\)/);
+  expect(bots.map(({ botId, refusedCount: refused }) => [botId, refused])).toEqual([['open', 0n]]);
 });
 
 test('a tenant without events is told so, and sees nothing of another', async () => {

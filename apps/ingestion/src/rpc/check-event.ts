@@ -46,12 +46,14 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
   function check(tenant: Tenant, event: Event, came: Uint8Array, cameAt?: Date): CandidateEvent {
     const kind = kindOf(event);
     const givenId = idOf(event);
+    const botId = botOf(event);
     const refuse = (
       reason: RefusalReason,
       message: string,
       violations: readonly FieldViolation[] = [],
     ): CandidateEvent => ({
       isRefused: true,
+      botId,
       eventId: givenId,
       kind,
       reason,
@@ -81,6 +83,7 @@ export function createEventCheck({ validator, now, newEventId }: EventCheckDepen
     const unread = unreadOf(event);
     return {
       isRefused: false,
+      botId,
       eventId,
       event: {
         partition: tenant.partition,
@@ -120,6 +123,7 @@ function decode(bytes: Uint8Array): Event | RefusedEvent {
   } catch (error) {
     return {
       isRefused: true,
+      botId: '',
       eventId: '',
       kind: undefined,
       reason: 'MALFORMED',
@@ -148,6 +152,12 @@ function kindOf({ payload }: Event): EventKindNumber | undefined {
 /** The producer's id; empty when it gave none. A completion's is its interaction's. */
 function idOf({ eventId, payload }: Event): string {
   return payload.case === 'completion' && eventId === '' ? payload.value.interactionId : eventId;
+}
+
+/** Empty where there is none, or what stands there can't be the id of one. */
+function botOf({ payload: { value } }: Event): string {
+  const botId = value !== undefined && 'botId' in value ? value.botId : '';
+  return botId.length <= 200 && !botId.includes('\0') && botId.isWellFormed() ? botId : '';
 }
 
 /**

@@ -17,6 +17,7 @@ import { invalidArgument } from '@parley/errors';
 import type { ProjectionReader } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
+import type { PrivacyStore } from '../storage/privacy-store.ts';
 import type { CollectionCounts } from '../storage/collection-counts.ts';
 import {
   countFigures,
@@ -27,8 +28,15 @@ import {
   listUnknownIntents,
   sumCollected,
 } from '../storage/collection.sql.ts';
-import type { ExaminedWindow } from '../storage/collection.sql.ts';
-import { historyWeeks, judgeBot, judgeTenant, longestGap, worstRank } from '../use-cases/judge-collection.ts';
+import type { CollectedSums, ExaminedWindow, UnknownIntents } from '../storage/collection.sql.ts';
+import {
+  historyWeeks,
+  judgeBot,
+  judgeTenant,
+  longestGap,
+  sumOf,
+  worstRank,
+} from '../use-cases/judge-collection.ts';
 import type { ExaminedBot, Finding, Severity } from '../use-cases/judge-collection.ts';
 import { openPosition } from './open-position.ts';
 
@@ -36,6 +44,7 @@ export interface ExaminingDependencies {
   readonly reader: ProjectionReader;
   readonly positions: PositionSealer;
   readonly counts: Pick<CollectionCounts, 'flush'>;
+  readonly privacy: Pick<PrivacyStore, 'contentMode'>;
   readonly now: Now;
 }
 
@@ -54,6 +63,7 @@ export function createExamining({
   reader,
   positions,
   counts,
+  privacy,
   now,
 }: ExaminingDependencies): Pick<ServiceImpl<typeof CollectionService>, 'examineCollection'> {
   return {
@@ -62,6 +72,7 @@ export function createExamining({
       const { tenantId, partition } = tenant;
       const window = windowOf(request, now());
       const minPosition = openPosition(positions, tenant, request.minPosition);
+      const keepsTexts = (await privacy.contentMode(tenant)) !== 'off';
       // What this process has counted so far belongs to the answer.
       await counts.flush();
       return reader.read(
@@ -78,13 +89,20 @@ export function createExamining({
           const intents = byBot(await listUnknownIntents(tx, scope, bots, window, knownIntents));
           const hours = byBot(await listBusyHours(tx, scope, bots, history));
           const quarantined = await countQuarantined(tx, scope, window);
-          const sums = await sumCollected(tx, scope, window);
-          const conversions = await countUnlinkedConversions(tx, scope, window);
+          const all = await sumCollected(tx, scope, window);
+          const botId = request.botId || undefined;
+          const collected = botId === undefined ? all : all.filter((sums) => sums.bot_id === botId);
+          // Those that name no known interaction are of no known bot.
+          const conversions =
+            botId === undefined
+              ? await countUnlinkedConversions(tx, scope, window)
+              : { conversions: 0n, unlinked: 0n };
 
           const examined = known.map((bot): ExaminedBot => ({
             known: bot,
             figures: figures.get(bot.bot_id),
-            unknownIntents: intents.get(bot.bot_id)?.intents ?? [],
+            unknownIntents: withCounts(intents.get(bot.bot_id)),
+            keepsTexts,
             busyHours: hours.get(bot.bot_id)?.hours ?? [],
           }));
           const judged = examined
@@ -92,11 +110,11 @@ export function createExamining({
             .toSorted((a, b) => worstRank(a.findings) - worstRank(b.findings));
           const hasBots = known.length > 0;
           return {
-            bots: judged.map(({ bot, findings }) => toBot(bot, findings, window)),
-            findings: judgeTenant({ hasBots, sums, quarantined, ...conversions }).map(toFinding),
-            duplicateCount: sums.duplicate,
+            bots: judged.map(({ bot, findings }) => toBot(bot, findings, window, byBot(all))),
+            findings: judgeTenant({ botId, hasBots, collected, quarantined, ...conversions }).map(toFinding),
+            duplicateCount: sumOf(collected, 'duplicate'),
             quarantinedCount: quarantined.reduce((sum, { events }) => sum + events, 0n),
-            refusedCount: sums.refused,
+            refusedCount: sumOf(collected, 'refused'),
           };
         },
       );
@@ -127,7 +145,9 @@ function toBot(
   { known, figures, unknownIntents, busyHours }: ExaminedBot,
   findings: readonly Finding[],
   window: ExaminedWindow,
+  collected: ReadonlyMap<string, CollectedSums>,
 ): BotCollection {
+  const sums = collected.get(known.bot_id);
   const gap = longestGap(busyHours, window);
   const eventCount = figures?.events ?? 0n;
   const skew = figures?.skew_ms ?? undefined;
@@ -148,12 +168,20 @@ function toBot(
       nullRate('message_text', figures?.without_message),
     ],
     clockSkewMs: skew === undefined ? undefined : BigInt(Math.round(skew)),
-    unknownIntents: [...unknownIntents],
+    unknownIntents: unknownIntents.map(({ intent }) => intent),
     futureCount: figures?.future ?? 0n,
     ancientCount: figures?.ancient ?? 0n,
     uncompletedCount: figures?.uncompleted ?? 0n,
     findings: findings.map(toFinding),
+    duplicateCount: sums?.duplicate ?? 0n,
+    conflictCount: sums?.conflict ?? 0n,
+    rejectedCount: sums?.rejected ?? 0n,
+    refusedCount: sums?.refused ?? 0n,
   });
+}
+
+function withCounts(unknown: UnknownIntents | undefined): ExaminedBot['unknownIntents'] {
+  return (unknown?.intents ?? []).map((intent, index) => ({ intent, count: unknown?.counts[index] ?? 0 }));
 }
 
 const severities: Readonly<Record<Severity, SeverityMessage>> = {

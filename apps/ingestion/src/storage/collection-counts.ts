@@ -14,12 +14,17 @@ export const collectedKinds = [
 export type CollectedKind = (typeof collectedKinds)[number];
 export type Collected = Partial<Readonly<Record<CollectedKind, number>>>;
 
+export function nothingCollected(): Record<CollectedKind, number> {
+  return { accepted: 0, duplicate: 0, conflict: 0, rejected: 0, refused: 0, ancient: 0 };
+}
+
 /**
- * Counts what became of each tenant's events by UTC hour of receipt, without holding up any call. A crash loses what was
+ * Counts what became of each tenant's events by bot and UTC hour of receipt, without holding up any call. A crash loses what was
  * counted in the last ten seconds: these are figures about collection, the log itself loses nothing.
  */
 export interface CollectionCounts {
-  note(tenant: Tenant, collected: Collected): void;
+  /** @param byBot by the bot's id; empty: of none. */
+  note(tenant: Tenant, byBot: ReadonlyMap<string, Collected>): void;
   /** Writes down what was counted since the last time; what could not be written is kept for the next. */
   flush(): Promise<void>;
   /** Writes a last time and stops. */
@@ -28,13 +33,16 @@ export interface CollectionCounts {
 
 const flushEveryMs = 10_000;
 const hourMs = 3_600_000;
-/** Tenants times hours; when the database is away for long, further ones are not counted. */
+/** Bots times hours; when the database is away for long, further ones are not counted. */
 const maxNoted = 100_000;
+/** Bots of a tenant that are counted in an hour; further ones together, as of none. Ids may be made up call by call. */
+const maxBots = 200;
 
 interface Noted {
   readonly partition: number;
   readonly tenantId: string;
   readonly hour: number;
+  readonly botId: string;
   readonly counts: Record<CollectedKind, number>;
 }
 
@@ -49,15 +57,27 @@ export function createCollectionCounts({
   readonly logger: Logger;
 }): CollectionCounts {
   let noted = new Map<string, Noted>();
+  let countedHour = 0;
+  /** By tenant, in that hour. */
+  const countedBots = new Map<string, Set<string>>();
   let flushing: Promise<void> = Promise.resolve();
 
-  function add({ partition, tenantId, hour }: Omit<Noted, 'counts'>, collected: Collected): void {
-    const key = `${tenantId} ${hour}`;
+  function countedAs(tenantId: string, hour: number, botId: string): string {
+    if (hour !== countedHour) countedBots.clear();
+    countedHour = hour;
+    const bots = countedBots.get(tenantId) ?? new Set();
+    countedBots.set(tenantId, bots);
+    if (!bots.has(botId) && bots.size >= maxBots) return '';
+    bots.add(botId);
+    return botId;
+  }
+
+  function add({ partition, tenantId, hour, botId }: Omit<Noted, 'counts'>, collected: Collected): void {
+    const key = `${tenantId} ${hour} ${botId}`;
     let known = noted.get(key);
     if (known === undefined) {
       if (noted.size >= maxNoted) return;
-      const counts = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0, refused: 0, ancient: 0 };
-      known = { partition, tenantId, hour, counts };
+      known = { partition, tenantId, hour, botId, counts: nothingCollected() };
       noted.set(key, known);
     }
     for (const kind of collectedKinds) known.counts[kind] += collected[kind] ?? 0;
@@ -69,17 +89,18 @@ export function createCollectionCounts({
     if (rows.length === 0) return;
     const list = collectedKinds.join(', ');
     const sums = collectedKinds.map((kind) => `${kind} = c.${kind} + excluded.${kind}`).join(', ');
-    const types = collectedKinds.map((_, index) => `$${index + 4}::bigint[]`).join(', ');
+    const types = collectedKinds.map((_, index) => `$${index + 5}::bigint[]`).join(', ');
     try {
       // In the order of the key, so that two processes do not wait for each other.
       await worker.query(
-        `insert into collection_counts as c (partition, tenant_id, received_hour, ${list})
-         select * from unnest($1::int[], $2::uuid[], $3::timestamptz[], ${types}) order by 1, 2, 3
-         on conflict (partition, tenant_id, received_hour) do update set ${sums}`,
+        `insert into collection_counts as c (partition, tenant_id, received_hour, bot_id, ${list})
+         select * from unnest($1::int[], $2::uuid[], $3::timestamptz[], $4::text[], ${types}) order by 1, 2, 3, 4
+         on conflict (partition, tenant_id, received_hour, bot_id) do update set ${sums}`,
         [
           rows.map(({ partition }) => partition),
           rows.map(({ tenantId }) => tenantId),
           rows.map(({ hour }) => new Date(hour)),
+          rows.map(({ botId }) => botId),
           ...collectedKinds.map((kind) => rows.map(({ counts }) => counts[kind])),
         ],
       );
@@ -93,8 +114,11 @@ export function createCollectionCounts({
   const timer = setInterval(() => void flush(), flushEveryMs).unref();
 
   return {
-    note({ partition, tenantId }, collected) {
-      add({ partition, tenantId, hour: Math.floor(now().getTime() / hourMs) * hourMs }, collected);
+    note({ partition, tenantId }, byBot) {
+      const hour = Math.floor(now().getTime() / hourMs) * hourMs;
+      for (const [botId, collected] of byBot) {
+        add({ partition, tenantId, hour, botId: countedAs(tenantId, hour, botId) }, collected);
+      }
     },
     flush,
     async close() {

@@ -1,4 +1,5 @@
 import type { Transaction } from '@parley/database';
+import { collectedKinds } from './collection-counts.ts';
 import type { InteractionScope } from './interactions.sql.ts';
 
 // What the collection doctor asks: one question, one statement each, in the caller's transaction, its cost bounded
@@ -81,9 +82,13 @@ export interface BotFigures {
   readonly without_message: bigint;
   readonly skew_ms: number | null;
   readonly future: bigint;
+  /** The median of how far those are ahead. */
+  readonly future_ms: number | null;
   readonly ancient: bigint;
   readonly uncompleted: bigint;
 }
+
+const isFuture = `i.occurred_at > i.received_at + interval '1 minute'`;
 
 /** What each bot's latest events lack, and how their clocks are. Completions by primary key, where one is missed. */
 export async function countFigures(
@@ -102,7 +107,9 @@ export async function countFigures(
             count(*) filter (where i.message_text is null) as without_message,
             percentile_cont(0.5) within group (order by extract(epoch from i.received_at - i.sent_at) * 1000)
               as skew_ms,
-            count(*) filter (where i.occurred_at > i.received_at + interval '1 minute') as future,
+            count(*) filter (where ${isFuture}) as future,
+            percentile_cont(0.5) within group (order by extract(epoch from i.occurred_at - i.received_at) * 1000)
+              filter (where ${isFuture}) as future_ms,
             count(*) filter (where i.occurred_at < i.received_at - interval '7 days') as ancient,
             count(*) filter (where case
               when i.is_answered or i.received_at > $7::timestamptz - interval '1 hour' then false
@@ -116,6 +123,14 @@ export async function countFigures(
   return rows;
 }
 
+export interface UnknownIntents {
+  readonly bot_id: string;
+  /** The most frequent first. */
+  readonly intents: readonly string[];
+  /** How often each is. */
+  readonly counts: readonly number[];
+}
+
 /**
  * The intents that each bot gave with its latest events, that are neither among the known ones nor the tenant's active
  * model's; the most frequent first.
@@ -126,8 +141,8 @@ export async function listUnknownIntents(
   bots: readonly string[],
   { start, end }: ExaminedWindow,
   known: readonly string[],
-): Promise<readonly { readonly bot_id: string; readonly intents: readonly string[] }[]> {
-  const { rows } = await tx.query<{ bot_id: string; intents: string[] }>(
+): Promise<readonly UnknownIntents[]> {
+  const { rows } = await tx.query<UnknownIntents>(
     `with model as materialized (
        select coalesce(min(m.intents), '{}') as intents
          from language_settings s
@@ -135,8 +150,8 @@ export async function listUnknownIntents(
                              and m.version = s.active_version
         where s.partition = $1 and s.tenant_id = $3
      )
-     select bot_id, array_agg(intent order by place) as intents
-       from (select b.bot_id, i.intent,
+     select bot_id, array_agg(intent order by place) as intents, array_agg(events order by place) as counts
+       from (select b.bot_id, i.intent, count(*)::int as events,
                     row_number() over (partition by b.bot_id order by count(*) desc, i.intent collate "C") as place
                from ${latestOf('$4', 'i.intent, i.intent_given')}
               where i.intent_given and i.intent <> all($7::text[] || (select intents from model))
@@ -193,45 +208,62 @@ export async function countUnlinkedConversions(
   return rows[0] ?? { conversions: 0n, unlinked: 0n };
 }
 
-/** What is in quarantine from the window, by reason, the most frequent first; by index quarantined_events_by_time. */
+/** Events in quarantine for the same fault. */
+export interface QuarantinedFault {
+  readonly reason: string;
+  /** The first field at fault, as a path from the event, and what is wrong with it; null: none is named. */
+  readonly field: string | null;
+  readonly description: string | null;
+  readonly events: bigint;
+}
+
+/** What is in quarantine from the window, by fault, the most frequent first; by index quarantined_events_by_time. */
 export async function countQuarantined(
   tx: Transaction,
   { partition, tenantId }: InteractionScope,
   { start, end }: ExaminedWindow,
-): Promise<readonly { readonly reason: string; readonly events: bigint }[]> {
-  const { rows } = await tx.query<{ reason: string; events: bigint }>(
-    `select reason, count(*) as events
-       from (select reason from quarantined_events
+): Promise<readonly QuarantinedFault[]> {
+  const { rows } = await tx.query<QuarantinedFault>(
+    `select reason, field_violations -> 0 ->> 'field' as field,
+            field_violations -> 0 ->> 'description' as description, count(*) as events
+       from (select reason, field_violations from quarantined_events
               where partition = $1 and tenant_id = $2 and received_at >= $3 and received_at < $4
               order by received_at desc limit ${mostEvents}) latest
-      group by reason order by 2 desc, 1`,
+      group by 1, 2, 3 order by 4 desc, 1, 2, 3`,
     [partition, tenantId, start, end],
   );
   return rows;
 }
 
+/** What became of a bot's events, or of those of none. */
 export interface CollectedSums {
+  /** Empty: of none. */
+  readonly bot_id: string;
   readonly accepted: bigint;
   readonly duplicate: bigint;
   readonly conflict: bigint;
   readonly rejected: bigint;
   readonly refused: bigint;
   readonly ancient: bigint;
+  /** Hours in which ancient ones were received. */
+  readonly ancient_hours: readonly Date[];
 }
 
-/** What became of events received in the window's hours, the first one whole; by the primary key. */
+/** What became of events received in the window's hours, the first one whole, by bot; by the primary key. */
 export async function sumCollected(
   tx: Transaction,
   { partition, tenantId }: InteractionScope,
   { start, end }: ExaminedWindow,
-): Promise<CollectedSums> {
-  const sum = (kind: string) => `coalesce(sum(${kind}), 0)::bigint as ${kind}`;
+): Promise<readonly CollectedSums[]> {
+  const sum = (kind: string) => `sum(${kind})::bigint as ${kind}`;
   const { rows } = await tx.query<CollectedSums>(
-    `select ${['accepted', 'duplicate', 'conflict', 'rejected', 'refused', 'ancient'].map(sum).join(', ')}
+    `select bot_id, ${collectedKinds.map(sum).join(', ')},
+            coalesce(array_agg(received_hour) filter (where ancient > 0), '{}') as ancient_hours
        from collection_counts
       where partition = $1 and tenant_id = $2
-        and received_hour >= date_trunc('hour', $3::timestamptz, 'UTC') and received_hour < $4`,
+        and received_hour >= date_trunc('hour', $3::timestamptz, 'UTC') and received_hour < $4
+      group by bot_id`,
     [partition, tenantId, start, end],
   );
-  return rows[0] ?? { accepted: 0n, duplicate: 0n, conflict: 0n, rejected: 0n, refused: 0n, ancient: 0n };
+  return rows;
 }

@@ -16,6 +16,8 @@ export type RefusalReason =
 /** An event that keeps all rules and may go into the log. */
 export interface CheckedEvent {
   readonly isRefused: false;
+  /** The bot that it is about; empty: none, or not said. */
+  readonly botId: string;
   /** The producer's id, or the one that was made for it. */
   readonly eventId: string;
   readonly event: NewEvent;
@@ -26,6 +28,8 @@ export interface CheckedEvent {
 /** An event that breaks a rule, with all that is needed to tell its producer and to keep it in quarantine. */
 export interface RefusedEvent {
   readonly isRefused: true;
+  /** The bot that it is about; empty: none, not said, or it could not be read. */
+  readonly botId: string;
   /** Empty when it could not be read. */
   readonly eventId: string;
   /** Undefined when it could not be read. */

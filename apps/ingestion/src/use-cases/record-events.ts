@@ -1,9 +1,10 @@
 import type { PositionSealer, Tenant } from '@parley/access';
 import type { FieldViolation } from '@parley/errors';
 import type { Now } from '@parley/runtime';
-import type { AppendResult, EventLog, RefusalReason as StorageRefusal } from '../event-log/event-log.ts';
+import type { EventLog, RefusalReason as StorageRefusal } from '../event-log/event-log.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
-import type { Collected, CollectionCounts } from '../storage/collection-counts.ts';
+import { nothingCollected } from '../storage/collection-counts.ts';
+import type { Collected, CollectedKind, CollectionCounts } from '../storage/collection-counts.ts';
 import type { NewQuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
 import type { CandidateEvent, CheckedEvent, RefusalReason } from './candidate-event.ts';
 import type { Understand } from './understand-candidates.ts';
@@ -77,7 +78,7 @@ export async function recordEvents(
   });
   const kept = await keep({ quarantine, gate, now }, tenant, results.filter(isToKeep));
   const told = results.map((result) => (isToKeep(result) ? (kept.get(result) ?? unanswered()) : result));
-  counts.note(tenant, collectedOf(checked, appended, told, now()));
+  counts.note(tenant, collectedOf(candidates, told, now()));
 
   const offsets = appended.flatMap((result) =>
     result.outcome === 'accepted' || result.outcome === 'duplicate' ? [result.offset] : [],
@@ -145,23 +146,27 @@ function refusal(eventId: string, reason: StorageRefusal): RecordingResult {
 /** An accepted event that occurred longer ago is counted as ancient. */
 const ancientMs = 7 * 24 * 3_600_000;
 
+/** What became of events, by bot. */
 function collectedOf(
-  checked: readonly CheckedEvent[],
-  appended: readonly AppendResult[],
+  candidates: readonly CandidateEvent[],
   told: readonly RecordingResult[],
   now: Date,
-): Collected {
+): ReadonlyMap<string, Collected> {
   const before = now.getTime() - ancientMs;
-  const collected = { accepted: 0, duplicate: 0, conflict: 0, rejected: 0, refused: 0, ancient: 0 };
-  for (const result of told) {
+  const byBot = new Map<string, Record<CollectedKind, number>>();
+  for (const [index, result] of told.entries()) {
+    const candidate = candidates[index];
+    if (candidate === undefined) continue;
+    const collected = byBot.get(candidate.botId) ?? nothingCollected();
+    byBot.set(candidate.botId, collected);
     if (!('reason' in result) || result.quarantineId !== '') collected[result.outcome] += 1;
     else if (result.reason === 'NO_CONSENT') collected.refused += 1;
+    const occurredAt = candidate.isRefused ? undefined : candidate.event.occurredAt;
+    if (result.outcome === 'accepted' && occurredAt !== undefined && occurredAt.getTime() < before) {
+      collected.ancient += 1;
+    }
   }
-  checked.forEach(({ event: { occurredAt } }, index) => {
-    const isAccepted = appended[index]?.outcome === 'accepted';
-    if (isAccepted && occurredAt !== undefined && occurredAt.getTime() < before) collected.ancient += 1;
-  });
-  return collected;
+  return byBot;
 }
 
 function conflictOf({ eventId, event }: CheckedEvent): ToKeep {

@@ -1,4 +1,5 @@
 import type { Tenant } from '@parley/access';
+import type { Collected } from '../storage/collection-counts.ts';
 import type { QuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
 import type { CandidateEvent } from './candidate-event.ts';
 import { recordEvents } from './record-events.ts';
@@ -27,7 +28,7 @@ export async function replayQuarantinedEvent(
     {
       ...dependencies,
       quarantine: { keep: (_tenant, events) => Promise.resolve(events.map(() => quarantineId)) },
-      counts: { note: (noted, { accepted = 0 }) => counts.note(noted, { accepted }) },
+      counts: { note: (noted, byBot) => counts.note(noted, onlyAccepted(byBot)) },
     },
     tenant,
     [check(kept)],
@@ -39,4 +40,8 @@ export async function replayQuarantinedEvent(
     await quarantine.remove(tenant, quarantineId);
   }
   return result;
+}
+
+function onlyAccepted(byBot: ReadonlyMap<string, Collected>): ReadonlyMap<string, Collected> {
+  return new Map(Array.from(byBot, ([botId, { accepted = 0 }]) => [botId, { accepted }]));
 }

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/collection_service.proto.
  */
 export const file_parley_ingestion_v1_collection_service: GenFile = /*@__PURE__*/
-  fileDesc("CixwYXJsZXkvaW5nZXN0aW9uL3YxL2NvbGxlY3Rpb25fc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSK1AQoYRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESMAoMd2luZG93X3N0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp3aW5kb3dfZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgxtaW5fcG9zaXRpb24YBCABKAlCB7pIBHICGGQiyAEKGUV4YW1pbmVDb2xsZWN0aW9uUmVzcG9uc2USMAoEYm90cxgBIAMoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuQm90Q29sbGVjdGlvbhIuCghmaW5kaW5ncxgCIAMoCzIcLnBhcmxleS5pbmdlc3Rpb24udjEuRmluZGluZxIXCg9kdXBsaWNhdGVfY291bnQYAyABKAMSGQoRcXVhcmFudGluZWRfY291bnQYBCABKAMSFQoNcmVmdXNlZF9jb3VudBgFIAEoAyKRAwoNQm90Q29sbGVjdGlvbhIOCgZib3RfaWQYASABKAkSNAoQbGFzdF9yZWNlaXZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRaW50ZXJhY3Rpb25fY291bnQYAyABKAMSLQoLbG9uZ2VzdF9nYXAYBCABKAsyGC5wYXJsZXkuaW5nZXN0aW9uLnYxLkdhcBIxCgpudWxsX3JhdGVzGAUgAygLMh0ucGFybGV5LmluZ2VzdGlvbi52MS5OdWxsUmF0ZRIaCg1jbG9ja19za2V3X21zGAYgASgDSACIAQESFwoPdW5rbm93bl9pbnRlbnRzGAcgAygJEhQKDGZ1dHVyZV9jb3VudBgIIAEoAxIVCg1hbmNpZW50X2NvdW50GAkgASgDEhkKEXVuY29tcGxldGVkX2NvdW50GAogASgDEi4KCGZpbmRpbmdzGAsgAygLMhwucGFybGV5LmluZ2VzdGlvbi52MS5GaW5kaW5nQhAKDl9jbG9ja19za2V3X21zIlkKA0dhcBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCCghOdWxsUmF0ZRINCgVmaWVsZBgBIAEoCRISCgpudWxsX2NvdW50GAIgASgDEhMKC2V2ZW50X2NvdW50GAMgASgDImoKB0ZpbmRpbmcSDAoEY29kZRgBIAEoCRIvCghzZXZlcml0eRgCIAEoDjIdLnBhcmxleS5pbmdlc3Rpb24udjEuU2V2ZXJpdHkSEAoIZXZpZGVuY2UYAyABKAkSDgoGYWR2aWNlGAQgASgJIuICChRFeHBvcnRSZWNvcmRzUmVxdWVzdBI5CgRraW5kGAEgASgOMh8ucGFybGV5LmluZ2VzdGlvbi52MS5SZWNvcmRLaW5kQgq6SAeCAQQQASAAEjsKBmZvcm1hdBgCIAEoDjIfLnBhcmxleS5pbmdlc3Rpb24udjEuRmlsZUZvcm1hdEIKukgHggEEEAEgABIYCgZib3RfaWQYAyABKAlCCLpIBXIDGMgBEhoKCGdyb3VwX2lkGAQgASgJQgi6SAVyAxjIARIbCgltZW1iZXJfaWQYBSABKAlCCLpIBXIDGMgBEjAKDHdpbmRvd19zdGFydBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoMbWluX3Bvc2l0aW9uGAggASgJQge6SARyAhhkIiYKFUV4cG9ydFJlY29yZHNSZXNwb25zZRINCgVsaW5lcxgBIAEoDCpkCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhEKDVNFVkVSSVRZX0lORk8QARIUChBTRVZFUklUWV9XQVJOSU5HEAISFQoRU0VWRVJJVFlfQ1JJVElDQUwQAyp+CgpSZWNvcmRLaW5kEhsKF1JFQ09SRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUkVDT1JEX0tJTkRfSU5URVJBQ1RJT05TEAESGwoXUkVDT1JEX0tJTkRfQ09OVkVSU0lPTlMQAhIYChRSRUNPUkRfS0lORF9GRUVEQkFDSxADKlUKCkZpbGVGb3JtYXQSGwoXRklMRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFGSUxFX0ZPUk1BVF9KU09OTBABEhMKD0ZJTEVfRk9STUFUX0NTVhACMvsBChFDb2xsZWN0aW9uU2VydmljZRJ3ChFFeGFtaW5lQ29sbGVjdGlvbhItLnBhcmxleS5pbmdlc3Rpb24udjEuRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0Gi4ucGFybGV5LmluZ2VzdGlvbi52MS5FeGFtaW5lQ29sbGVjdGlvblJlc3BvbnNlIgOQAgESbQoNRXhwb3J0UmVjb3JkcxIpLnBhcmxleS5pbmdlc3Rpb24udjEuRXhwb3J0UmVjb3Jkc1JlcXVlc3QaKi5wYXJsZXkuaW5nZXN0aW9uLnYxLkV4cG9ydFJlY29yZHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CixwYXJsZXkvaW5nZXN0aW9uL3YxL2NvbGxlY3Rpb25fc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSK1AQoYRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESMAoMd2luZG93X3N0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp3aW5kb3dfZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgxtaW5fcG9zaXRpb24YBCABKAlCB7pIBHICGGQiyAEKGUV4YW1pbmVDb2xsZWN0aW9uUmVzcG9uc2USMAoEYm90cxgBIAMoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuQm90Q29sbGVjdGlvbhIuCghmaW5kaW5ncxgCIAMoCzIcLnBhcmxleS5pbmdlc3Rpb24udjEuRmluZGluZxIXCg9kdXBsaWNhdGVfY291bnQYAyABKAMSGQoRcXVhcmFudGluZWRfY291bnQYBCABKAMSFQoNcmVmdXNlZF9jb3VudBgFIAEoAyLxAwoNQm90Q29sbGVjdGlvbhIOCgZib3RfaWQYASABKAkSNAoQbGFzdF9yZWNlaXZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRaW50ZXJhY3Rpb25fY291bnQYAyABKAMSLQoLbG9uZ2VzdF9nYXAYBCABKAsyGC5wYXJsZXkuaW5nZXN0aW9uLnYxLkdhcBIxCgpudWxsX3JhdGVzGAUgAygLMh0ucGFybGV5LmluZ2VzdGlvbi52MS5OdWxsUmF0ZRIaCg1jbG9ja19za2V3X21zGAYgASgDSACIAQESFwoPdW5rbm93bl9pbnRlbnRzGAcgAygJEhQKDGZ1dHVyZV9jb3VudBgIIAEoAxIVCg1hbmNpZW50X2NvdW50GAkgASgDEhkKEXVuY29tcGxldGVkX2NvdW50GAogASgDEi4KCGZpbmRpbmdzGAsgAygLMhwucGFybGV5LmluZ2VzdGlvbi52MS5GaW5kaW5nEhcKD2R1cGxpY2F0ZV9jb3VudBgMIAEoAxIWCg5jb25mbGljdF9jb3VudBgNIAEoAxIWCg5yZWplY3RlZF9jb3VudBgOIAEoAxIVCg1yZWZ1c2VkX2NvdW50GA8gASgDQhAKDl9jbG9ja19za2V3X21zIlkKA0dhcBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCCghOdWxsUmF0ZRINCgVmaWVsZBgBIAEoCRISCgpudWxsX2NvdW50GAIgASgDEhMKC2V2ZW50X2NvdW50GAMgASgDImoKB0ZpbmRpbmcSDAoEY29kZRgBIAEoCRIvCghzZXZlcml0eRgCIAEoDjIdLnBhcmxleS5pbmdlc3Rpb24udjEuU2V2ZXJpdHkSEAoIZXZpZGVuY2UYAyABKAkSDgoGYWR2aWNlGAQgASgJIuICChRFeHBvcnRSZWNvcmRzUmVxdWVzdBI5CgRraW5kGAEgASgOMh8ucGFybGV5LmluZ2VzdGlvbi52MS5SZWNvcmRLaW5kQgq6SAeCAQQQASAAEjsKBmZvcm1hdBgCIAEoDjIfLnBhcmxleS5pbmdlc3Rpb24udjEuRmlsZUZvcm1hdEIKukgHggEEEAEgABIYCgZib3RfaWQYAyABKAlCCLpIBXIDGMgBEhoKCGdyb3VwX2lkGAQgASgJQgi6SAVyAxjIARIbCgltZW1iZXJfaWQYBSABKAlCCLpIBXIDGMgBEjAKDHdpbmRvd19zdGFydBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoMbWluX3Bvc2l0aW9uGAggASgJQge6SARyAhhkIiYKFUV4cG9ydFJlY29yZHNSZXNwb25zZRINCgVsaW5lcxgBIAEoDCpkCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhEKDVNFVkVSSVRZX0lORk8QARIUChBTRVZFUklUWV9XQVJOSU5HEAISFQoRU0VWRVJJVFlfQ1JJVElDQUwQAyp+CgpSZWNvcmRLaW5kEhsKF1JFQ09SRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUkVDT1JEX0tJTkRfSU5URVJBQ1RJT05TEAESGwoXUkVDT1JEX0tJTkRfQ09OVkVSU0lPTlMQAhIYChRSRUNPUkRfS0lORF9GRUVEQkFDSxADKlUKCkZpbGVGb3JtYXQSGwoXRklMRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFGSUxFX0ZPUk1BVF9KU09OTBABEhMKD0ZJTEVfRk9STUFUX0NTVhACMvsBChFDb2xsZWN0aW9uU2VydmljZRJ3ChFFeGFtaW5lQ29sbGVjdGlvbhItLnBhcmxleS5pbmdlc3Rpb24udjEuRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0Gi4ucGFybGV5LmluZ2VzdGlvbi52MS5FeGFtaW5lQ29sbGVjdGlvblJlc3BvbnNlIgOQAgESbQoNRXhwb3J0UmVjb3JkcxIpLnBhcmxleS5pbmdlc3Rpb24udjEuRXhwb3J0UmVjb3Jkc1JlcXVlc3QaKi5wYXJsZXkuaW5nZXN0aW9uLnYxLkV4cG9ydFJlY29yZHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Asks how well events are collected.
@@ -71,28 +71,30 @@ export type ExamineCollectionResponse = Message<"parley.ingestion.v1.ExamineColl
   bots: BotCollection[];
 
   /**
-   * What is wrong with no bot in particular: rejected and conflicting events, unknown links.
+   * What is wrong with no bot in particular, or was not tried bot by bot: rejected and conflicting events, duplicates,
+   * refusals, unknown links. Where one bot was asked about: its own, without links.
    *
    * @generated from field: repeated parley.ingestion.v1.Finding findings = 2;
    */
   findings: Finding[];
 
   /**
-   * Events received in the window that were in the log already. Counted by the hour; a crash forgets ten seconds.
+   * Events received in the window that were in the log already, of the bot where one was asked about. Counted by the
+   * hour; a crash forgets ten seconds.
    *
    * @generated from field: int64 duplicate_count = 3;
    */
   duplicateCount: bigint;
 
   /**
-   * Events in quarantine from the window, up to 10,000.
+   * Events in quarantine from the window, of every bot, up to 10,000.
    *
    * @generated from field: int64 quarantined_count = 4;
    */
   quarantinedCount: bigint;
 
   /**
-   * Events refused for want of consent.
+   * Events refused for want of consent, of the bot where one was asked about.
    *
    * @generated from field: int64 refused_count = 5;
    */
@@ -190,6 +192,35 @@ export type BotCollection = Message<"parley.ingestion.v1.BotCollection"> & {
    * @generated from field: repeated parley.ingestion.v1.Finding findings = 11;
    */
   findings: Finding[];
+
+  /**
+   * Its events of any kind, received in the window's hours, that were in the log already. These counts are those of the
+   * 200 bots of an hour that came first; of a restart they forget ten seconds.
+   *
+   * @generated from field: int64 duplicate_count = 12;
+   */
+  duplicateCount: bigint;
+
+  /**
+   * Those that had the id of another one with other content.
+   *
+   * @generated from field: int64 conflict_count = 13;
+   */
+  conflictCount: bigint;
+
+  /**
+   * Those that were rejected in batches and streams.
+   *
+   * @generated from field: int64 rejected_count = 14;
+   */
+  rejectedCount: bigint;
+
+  /**
+   * Those that were refused for want of consent.
+   *
+   * @generated from field: int64 refused_count = 15;
+   */
+  refusedCount: bigint;
 };
 
 /**
@@ -270,7 +301,7 @@ export const NullRateSchema: GenMessage<NullRate> = /*@__PURE__*/
 export type Finding = Message<"parley.ingestion.v1.Finding"> & {
   /**
    * A stable word: `NO_EVENTS`, `SILENT`, `GAP`, `FIELD_MISSING`, `CLOCK_SKEW`, `UNKNOWN_INTENT`, `FUTURE_EVENTS`,
-   * `ANCIENT_EVENTS`, `MANY_DUPLICATES`, `REJECTED_EVENTS`, `CONFLICTS`, `UNLINKED_CONVERSIONS`, `UNCOMPLETED`.
+   * `ANCIENT_EVENTS`, `MANY_DUPLICATES`, `REJECTED_EVENTS`, `CONFLICTS`, `REFUSED_EVENTS`, `UNLINKED_CONVERSIONS`, `UNCOMPLETED`.
    *
    * @generated from field: string code = 1;
    */
