@@ -154,15 +154,48 @@ test('CSV is RFC 4180: texts that a spreadsheet would run are defused, numbers a
   const minPosition = await record(own, some);
   const interactions = await exported(own, { kind: RecordKind.INTERACTIONS, format: csv, minPosition });
   expect(interactions.split('\r\n')).toEqual([
-    'type,id,timestamp,sent_at,bot_id,group_id,member_id,session_id,channel,message_text,intent,intent_score,sentiment,response_text,response_time_ms,error_code,attributes',
-    'interaction,i-0,2026-03-01T10:00:00.000Z,,other,,,,,,,,,,,,',
+    'type,id,timestamp,sent_at,bot_id,group_id,member_id,session_id,channel,message_text,intent,intent_score,sentiment,response_text,response_omitted,response_time_ms,error_code,attributes',
+    'interaction,i-0,2026-03-01T10:00:00.000Z,,other,,,,,,,,,,,,,',
     `interaction,i-1,2026-03-01T10:00:01.000Z,${sentAt.toISOString()},shop,g,m,s,web,` +
-      '"\'=SUM(A1), ""quoted""\nand more",buy,0.5,positive,\'\'tis,0,,' +
+      '"\'=SUM(A1), ""quoted""\nand more",buy,0.5,positive,\'\'tis,,0,,' +
       '"{""a"":1,""model"":""m-1"",""intent"":""its own""}"',
     '',
   ]);
   const feedback = await exported(own, { kind: RecordKind.FEEDBACK, format: csv, minPosition });
   expect(feedback).toContain(',csat,-1,,-5,5,');
+});
+
+test('an answer whose text is not kept is told as one, in the file, when asked for, and by SQL', async () => {
+  const own = await tenant();
+  const said = (eventId: string, value: object): Event => ({
+    eventId,
+    payload: { case: 'interaction', value: { botId: 'b', intent: 'i', ...value } },
+  });
+  const completed = (interactionId: string, value: object): Event => ({
+    payload: { case: 'completion', value: { interactionId, ...value } },
+  });
+  const minPosition = await record(own, [
+    said('at-once', { responseOmitted: true }),
+    said('later', {}),
+    completed('later', { responseOmitted: true }),
+    said('with-text', { responseOmitted: true }),
+    completed('with-text', { responseText: 'Yes.' }),
+    said('never', {}),
+  ]);
+  const lines = (await exported(own, { kind: RecordKind.INTERACTIONS, format: jsonl, minPosition })).trim();
+  const omitted = lines
+    .split('\n')
+    .map((line) => JSON.parse(line) as { id: string; response_omitted?: boolean })
+    .filter((line) => line.response_omitted);
+  expect(omitted.map(({ id }) => id).toSorted()).toEqual(['at-once', 'later']);
+  const { interactions } = await own.clients.ingestion.listInteractions({});
+  const told = interactions.filter(({ interaction }) => interaction?.responseOmitted === true);
+  expect(told.map(({ interactionId }) => interactionId).toSorted()).toEqual(['at-once', 'later']);
+  const { rows } = await admin.query<{ id: string }>(
+    'select id from interactions where tenant_id = $1 and response_omitted order by id',
+    [own.tenant.tenantId],
+  );
+  expect(rows.map(({ id }) => id)).toEqual(['at-once', 'later']);
 });
 
 test('a file of nothing is empty, or a line of names', async () => {

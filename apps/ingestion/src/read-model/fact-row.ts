@@ -50,6 +50,7 @@ export function factRowOf(
           sentiment !== undefined,
           reading === undefined ? null : JSON.stringify(reading),
           reportedAt(occurredAt, countedAt),
+          it.responseOmitted,
         ],
       };
     }
@@ -63,6 +64,7 @@ export function factRowOf(
           milliseconds(it.responseTimeMs),
           text(it.errorCode),
           json(it.attributes),
+          it.responseOmitted,
         ],
       };
     }

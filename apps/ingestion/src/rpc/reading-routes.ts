@@ -143,6 +143,7 @@ function toRecord(row: InteractionRow): InteractionRecord {
       intentScore: row.intent_score ?? undefined,
       sentiment: parseSentiment(row.sentiment),
       responseText: row.response_text ?? '',
+      responseOmitted: row.response_omitted,
       responseTimeMs: row.response_time_ms === null ? undefined : BigInt(row.response_time_ms),
       errorCode: row.error_code ?? '',
       attributes: row.attributes ?? undefined,

@@ -116,7 +116,7 @@ export async function countFigures(
               else not exists (select from completion_rows c
                                 where c.partition = $1 and c.generation = $2 and c.tenant_id = $3
                                   and c.event_key = i.event_key) end) as uncompleted
-       from ${latestOf('$4', `i.*, coalesce(i.response_text, i.response_time_ms::text, i.error_code) is not null as is_answered`)}
+       from ${latestOf('$4', `i.*, i.response_omitted or coalesce(i.response_text, i.response_time_ms::text, i.error_code) is not null as is_answered`)}
       group by b.bot_id`,
     [partition, generation, tenantId, bots, start, end, now],
   );

@@ -30,15 +30,13 @@ export interface ExpiredContent {
 /** Offsets gone through in one transaction; their bodies together are some 60 MiB at most, usually far below one. */
 const offsetsAtOnce = 500n;
 
-/** Where the texts of a kind are in the read model. */
-const textColumns: ReadonlyMap<
-  EventKindNumber,
-  { readonly table: string; readonly columns: readonly string[] }
-> = new Map([
-  [eventKinds.interaction, { table: 'interaction_rows', columns: ['message_text', 'response_text'] }],
-  [eventKinds.completion, { table: 'completion_rows', columns: ['response_text'] }],
-  [eventKinds.conversion, { table: 'conversion_rows', columns: ['trigger_message', 'bot_message'] }],
-  [eventKinds.feedback, { table: 'feedback_rows', columns: ['comment'] }],
+/** What takes the texts of a kind out of the read model; that there was an answer stays, as in the event. */
+const omitResponse = `response_text = null, response_omitted = response_omitted or response_text is not null`;
+const rowChanges: ReadonlyMap<EventKindNumber, { readonly table: string; readonly set: string }> = new Map([
+  [eventKinds.interaction, { table: 'interaction_rows', set: `message_text = null, ${omitResponse}` }],
+  [eventKinds.completion, { table: 'completion_rows', set: omitResponse }],
+  [eventKinds.conversion, { table: 'conversion_rows', set: 'trigger_message = null, bot_message = null' }],
+  [eventKinds.feedback, { table: 'feedback_rows', set: 'comment = null' }],
 ]);
 
 /**
@@ -69,7 +67,7 @@ export async function readExpiredContent(
       where partition = $1 and log_offset > $2 and log_offset <= $3 and log_offset > 0 and received_at < $4
         and tenant_id = $5 and kind = any($6) and body is not null
       order by log_offset`,
-    [partition, after, through, receivedBefore, tenantId, [...textColumns.keys()]],
+    [partition, after, through, receivedBefore, tenantId, [...rowChanges.keys()]],
   );
   return {
     through,
@@ -110,12 +108,12 @@ export async function removeContent(
       last.offset,
     ],
   );
-  for (const [kind, { table, columns }] of textColumns) {
+  for (const [kind, { table, set }] of rowChanges) {
     const keys = expired.filter((event) => event.kind === kind).map(({ eventKey }) => eventKey);
     if (keys.length === 0) continue;
     // By primary key.
     await tx.query(
-      `update ${table} set ${columns.map((column) => `${column} = null`).join(', ')}
+      `update ${table} set ${set}
         where partition = $1 and event_key = any($2::uuid[]) and tenant_id = $3`,
       [partition, keys, tenantId],
     );

@@ -49,6 +49,7 @@ export const factTables = {
       ['sentiment_given', 'bool'],
       ['understanding', 'jsonb'],
       ['reported_at', 'timestamptz'],
+      ['response_omitted', 'bool'],
     ],
   },
   completion: {
@@ -59,6 +60,7 @@ export const factTables = {
       ['response_time_ms', 'int4'],
       ['error_code', 'text'],
       attributes,
+      ['response_omitted', 'bool'],
     ],
   },
   conversion: {

@@ -44,6 +44,8 @@ export interface InteractionRow {
   readonly intent_score: number | null;
   readonly sentiment: string | null;
   readonly response_text: string | null;
+  /** It was answered, but by no text that is kept. */
+  readonly response_omitted: boolean;
   readonly response_time_ms: number | null;
   readonly error_code: string | null;
   readonly attributes: JsonObject | null;
@@ -53,11 +55,16 @@ export interface InteractionRow {
   readonly monetization_event: boolean;
 }
 
+/** Whether an interaction `i` with its completion `c` was answered by no text that is kept. */
+export const isResponseOmitted = `(coalesce(c.response_text, i.response_text) is null
+           and (i.response_omitted or coalesce(c.response_omitted, false)))`;
+
 /** What came of the interactions in `found`: looked up for these rows alone, both by index. */
 const withOutcome = `
   select i.interaction_id, i.occurred_at, i.received_at, i.reported_at, i.bot_id, i.group_id, i.member_id, i.conversation_id, i.channel,
          i.message_text, i.intent, i.intent_score, i.sentiment,
          coalesce(c.response_text, i.response_text) as response_text,
+         ${isResponseOmitted} as response_omitted,
          coalesce(c.response_time_ms, i.response_time_ms) as response_time_ms,
          coalesce(c.error_code, i.error_code) as error_code,
          i.attributes, i.understanding, c.received_at as completed_at,

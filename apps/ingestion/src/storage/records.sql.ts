@@ -1,5 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Transaction } from '@parley/database';
+import { isResponseOmitted } from './interactions.sql.ts';
 import type { InteractionScope } from './interactions.sql.ts';
 
 /** What can be exported. */
@@ -57,6 +58,7 @@ const sources: Readonly<Record<RecordKind, RecordSource>> = {
       intent_score: 'i.intent_score',
       sentiment: 'i.sentiment',
       response_text: 'coalesce(c.response_text, i.response_text)',
+      response_omitted: `nullif(${isResponseOmitted}, false)`,
       response_time_ms: 'coalesce(c.response_time_ms, i.response_time_ms)',
       error_code: 'coalesce(c.error_code, i.error_code)',
       attributes: `case when c.attributes is null then i.attributes

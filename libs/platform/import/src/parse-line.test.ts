@@ -79,6 +79,13 @@ test('a rating of null is one that was asked for and not given', () => {
   expect(event.payload.value).not.toHaveProperty('rating');
 });
 
+test('an answer whose text is left out is one all the same', () => {
+  const line = { id: 'i', bot_id: 'b', response_omitted: true };
+  for (const type of ['interaction', 'completion']) {
+    expect(parse({ ...line, type }).event.payload.value).toMatchObject({ responseOmitted: true });
+  }
+});
+
 test('a completion has its interaction’s id', () => {
   expect(parse({ type: 'completion', interaction_id: 'i-1', response_text: 'Yes' }).event.eventId).toBe(
     'i-1',

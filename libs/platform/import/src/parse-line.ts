@@ -235,6 +235,7 @@ function readResponse(fields: FieldReader) {
   const responseTimeMs = fields.integer('response_time_ms');
   return {
     responseText: fields.text('response_text') ?? '',
+    responseOmitted: fields.flag('response_omitted') ?? false,
     responseTimeMs: responseTimeMs === undefined ? undefined : BigInt(responseTimeMs),
     errorCode: fields.text('error_code') ?? '',
   };

@@ -15,7 +15,7 @@ const numbers = [
   'metric_value',
   'sample_size',
 ];
-const flags = ['checkout_completed', 'completed'];
+const flags = ['checkout_completed', 'completed', 'response_omitted'];
 const structures = ['attributes', 'pages_visited', 'journey', 'segments'];
 const texts = [
   ...[

@@ -19,8 +19,9 @@ import { createRetention } from './0017-create-retention.ts';
 import { createPrivacy } from './0018-create-privacy.ts';
 import { claimOffsets } from './0019-claim-offsets.ts';
 import { createErasures } from './0020-create-erasures.ts';
-import { countByBot } from './0023-count-by-bot.ts';
 import { limitTenants } from './0021-limit-tenants.ts';
+import { countByBot } from './0023-count-by-bot.ts';
+import { keepOmittedResponses } from './0024-keep-omitted-responses.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -46,4 +47,5 @@ export const migrations: readonly NamedMigration[] = [
   createErasures,
   limitTenants,
   countByBot,
+  keepOmittedResponses,
 ];
