@@ -1274,8 +1274,10 @@ export const EventOutcomeSchema: GenEnum<EventOutcome> = /*@__PURE__*/
  * same `event_id`. Errors, besides those of the edge (UNAUTHENTICATED, PERMISSION_DENIED, DEADLINE_EXCEEDED): a broken
  * rule is INVALID_ARGUMENT with `google.rpc.BadRequest` naming each field; an event older than the tenant's retention
  * is INVALID_ARGUMENT with reason `TOO_OLD`; the same id with other content is ALREADY_EXISTS with reason
- * `EVENT_CONFLICT` (what came is kept in quarantine, the first stays); a full queue is RESOURCE_EXHAUSTED and an
- * unreachable database UNAVAILABLE, both with `google.rpc.RetryInfo`.
+ * `EVENT_CONFLICT` (what came is kept in quarantine, the first stays); an event that consent or erasure forbid to keep is
+ * FAILED_PRECONDITION with reason `NO_CONSENT` or `MEMBER_ERASED`; a rate that is used up or a full queue is
+ * RESOURCE_EXHAUSTED and an unreachable database UNAVAILABLE, all with `google.rpc.RetryInfo`. Of a single call that
+ * breaks a rule nothing is kept; what batches and streams reject is in quarantine.
  *
  * @generated from service parley.ingestion.v1.IngestionService
  */
