@@ -12,6 +12,7 @@ import {
   IngestionService,
   RecordInteractionRequestSchema,
 } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
+import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../src/child-process.ts';
@@ -153,7 +154,7 @@ test('reflection lists what is served, and describes it to a client that knows n
 test('health answers for the process and for each service, over gRPC and over HTTP', async () => {
   const client = createClient(Health, createGrpcTransport({ baseUrl: parley.url }));
   const { SERVING } = HealthCheckResponse_ServingStatus;
-  for (const service of ['', IngestionService.typeName, MetricsService.typeName]) {
+  for (const service of ['', IngestionService.typeName, PrivacyService.typeName, MetricsService.typeName]) {
     expect(await client.check({ service }), service).toMatchObject({ status: SERVING });
   }
   await expect(client.check({ service: 'no.such.Service' })).rejects.toMatchObject({ code: 5 });

@@ -89,6 +89,11 @@ const exportsAtOnce = 4;
 /** One reads more than a core writes. */
 const readingThreads = 1;
 
+const ingestionServices = [
+  ...[IngestionService, CollectionService, QuarantineService, LanguageService, PrivacyService],
+  ...[TenantService, AccessService, EventLogService, ErasureService],
+];
+
 /**
  * Composes the service over a database that has been migrated, which need not be there yet: the services are healthy
  * once it is. Closing drains what is being written.
@@ -212,9 +217,8 @@ export async function createIngestionService(
   const retentionKeeper = startRetentionKeeper({ worker, now, newId }, logger);
   closers.push('retention', () => retentionKeeper.close());
 
-  const services = [IngestionService, TenantService, QuarantineService, AccessService, EventLogService];
   const announcement = announceHealth({
-    services: services.map(({ typeName }) => typeName),
+    services: ingestionServices.map(({ typeName }) => typeName),
     health,
     log,
     projections,
