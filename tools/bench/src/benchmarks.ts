@@ -2,6 +2,7 @@ import { measureAppend } from './append.ts';
 import { measureBatches } from './batches.ts';
 import type { Bench } from './deployment.ts';
 import type { Measurement } from './measurement.ts';
+import { measureExports } from './exports.ts';
 import { measureAgainstInsertMany } from './insert-many.ts';
 import { measureLanguage } from './language.ts';
 import { measureProjections } from './projections.ts';
@@ -16,5 +17,6 @@ export const benchmarks: Readonly<Record<string, (bench: Bench) => Promise<Measu
   'ingest.language': measureLanguage,
   'ingest.vs_insert_many': measureAgainstInsertMany,
   projection: measureProjections,
+  export: measureExports,
   'query.kpi30d': measureQueries,
 };
