@@ -7,13 +7,14 @@ import {
   fallbackIntent,
   encodeIntentModel,
   outOfScopeLabel,
+  partsOf,
   readIntent,
   readSentiment,
   sentiments,
   trainIntents,
   trainSentiment,
 } from '@parley/language';
-import type { IntentExample, IntentReading } from '@parley/language';
+import type { IntentExample, IntentReading, TrainedIntents } from '@parley/language';
 import { readCommonEvaluation, readMappedEvaluation } from './common-intents.ts';
 import { hasDataSets, readDataSet, readLineNumbers } from './data-sets.ts';
 import type { LabelledText } from './data-sets.ts';
@@ -28,6 +29,9 @@ interface Figure {
   readonly better: 'more' | 'less';
 }
 
+/** Of the common intents, as the reading thread has it. */
+const commonThreshold = 0.3;
+
 const figures: Figure[] = [];
 const more = (name: string, value: number, goal?: number) =>
   figures.push({ name, value, goal, better: 'more' });
@@ -37,26 +41,29 @@ const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 if (hasDataSets()) {
+  benchCommon();
   benchClinc();
   benchBanking();
   for (const bot of ['curekart', 'powerplay11', 'sofmattress']) benchBot(bot);
-  benchCommon();
   benchSentiment();
   print();
 } else {
   say('The data sets are not here: ../shared/oracle/nlp.');
 }
 
+/** Of CPU: others may want the machine too. */
 function secondsOf(work: () => void): number {
-  const from = performance.now();
+  const from = process.cpuUsage();
   work();
-  return (performance.now() - from) / 1_000;
+  const { user, system } = process.cpuUsage(from);
+  return (user + system) / 1e6;
 }
 
 function train(lines: readonly LabelledText[]) {
-  const from = performance.now();
-  const trained = trainIntents(lines);
-  return { ...trained, seconds: (performance.now() - from) / 1_000 };
+  let trained: TrainedIntents | undefined;
+  const seconds = secondsOf(() => (trained = trainIntents(lines)));
+  if (trained === undefined) throw new Error('Nothing was trained.');
+  return { ...trained, seconds };
 }
 
 function isInside({ label }: LabelledText): boolean {
@@ -96,7 +103,7 @@ function benchClinc(): void {
     0.03,
   );
   less('clinc.model_bytes', encodeIntentModel(model).length, 2_000_000);
-  less('clinc.train_and_validate_seconds', seconds);
+  less('clinc.train_and_validate_cpu_seconds', seconds);
 }
 
 function benchBanking(): void {
@@ -111,18 +118,19 @@ function benchBanking(): void {
     accuracyOf(held, (text) => readIntent(model, text)),
     0.923,
   );
-  less('banking77.train_and_validate_seconds', seconds);
+  less('banking77.train_and_validate_cpu_seconds', seconds);
   const sentiment = shippedSentiment();
   const texts = held.map(({ text }) => text);
   const passes = Array.from({ length: 5 }, () =>
     secondsOf(() => {
       for (const text of texts) {
-        readIntent(model, text);
-        readSentiment(sentiment, text);
+        const parts = partsOf(text);
+        readIntent(model, parts);
+        readSentiment(sentiment, parts);
       }
     }),
   );
-  more('banking77.messages_per_second', texts.length / Math.min(...passes), 40_000);
+  more('banking77.messages_per_cpu_second', texts.length / Math.min(...passes), 40_000);
   const shots = [0, 1, 2].map((draw) => {
     say(`banking77: ten examples an intent, draw ${draw + 1} of 3`);
     const lines = new Set(readLineNumbers(`banking77_10shot_s${draw}.lines.json`));
@@ -140,11 +148,8 @@ function benchBot(bot: string): void {
   say(`${bot}: training`);
   const { quality, seconds } = train(readDataSet(`hint3_${bot}_train.jsonl`));
   more(`${bot}.cross_validated_accuracy`, quality.accuracy);
-  less(`${bot}.train_and_validate_seconds`, seconds);
+  less(`${bot}.train_and_validate_cpu_seconds`, seconds);
 }
-
-/** As the reading thread has it. */
-const commonThreshold = 0.3;
 
 /** The intents that every tenant has, on lines that were written to measure by, and on data sets that have some of them. */
 function benchCommon(): void {
