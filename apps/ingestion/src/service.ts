@@ -52,6 +52,7 @@ import { createRetentionRoutes } from './rpc/retention-routes.ts';
 import { createTenantRoutes } from './rpc/tenant-routes.ts';
 import { createTextReadAudit } from './rpc/text-read-audit.ts';
 import { createTextReadListing } from './rpc/text-read-routes.ts';
+import { createBotRegister } from './storage/bot-register.ts';
 import { createCollectionCounts } from './storage/collection-counts.ts';
 import { createErasureStore } from './storage/erasure-store.ts';
 import { createKeyDirectory } from './storage/key-directory.ts';
@@ -173,7 +174,8 @@ export async function createIngestionService(
   closers.push('late reading', () => lateReader.close());
   const understand = createUnderstand(tenantReader, logger);
 
-  const recording = { log, quarantine, gate, positions, counts, now, check, understand };
+  const bots = createBotRegister(app);
+  const recording = { log, quarantine, gate, positions, counts, now, check, bots, understand };
   const reader = createProjectionReader({
     db: app,
     projection: readModelName,

@@ -88,6 +88,8 @@ export interface TestServiceOptions {
   /** When it is closed: after the test unless told; `afterAll` for one that the tests of a file share. */
   readonly atEnd?: (close: () => Promise<void>) => void;
   readonly modelEndpoints?: IngestionConfig['modelEndpoints'];
+  /** The database of another one, of which it is a second process then; one of its own unless told. */
+  readonly databaseUrl?: string;
   /** Those that must confirm erasures; nobody unless told. */
   readonly erasureServices?: readonly string[];
 }
@@ -100,11 +102,15 @@ export async function startService(
     atEnd = onTestFinished,
     modelEndpoints,
     erasureServices = [],
+    databaseUrl,
   }: TestServiceOptions = {},
 ): Promise<TestService> {
-  const database = await cluster.database('ingestion service', ({ adminUrl }) =>
-    migrateIngestion({ adminUrl, databaseSecret: TEST_SECRET, logger, now: systemNow }),
-  );
+  const database =
+    databaseUrl === undefined
+      ? await cluster.database('ingestion service', ({ adminUrl }) =>
+          migrateIngestion({ adminUrl, databaseSecret: TEST_SECRET, logger, now: systemNow }),
+        )
+      : { adminUrl: databaseUrl, drop: () => Promise.resolve() };
   const health = createHealthRegistry();
   const ingestion = await createIngestionService(
     {

@@ -1,7 +1,11 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { HealthCheckResponse_ServingStatus as ServingStatus } from '@parley/contracts/grpc/health/v1/health';
-import { BadRequestSchema, ErrorInfoSchema } from '@parley/contracts/google/rpc/error_details';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '@parley/contracts/google/rpc/error_details';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { sleep } from '@parley/runtime';
 import { testCluster } from '@parley/testing';
@@ -232,6 +236,27 @@ test('an answer holds what its min_position asks for, as soon as that has come',
   const tooFar = { minPosition: positions.seal({ partition, offset: 2n }) };
   const late = await failure(a.getKpis(tooFar, { timeoutMs: 1_000 }));
   expect([late.code, reasonOf(late)]).toEqual([Code.Unavailable, 'NOT_CAUGHT_UP']);
+});
+
+test('a tenant that asks for more than it may at a time waits and is refused; another one is answered', async () => {
+  const { a, b, log, positions } = shared;
+  const ended = new AbortController();
+  // Nothing is that far yet, so each of them holds its place.
+  const minPosition = positions.seal({ partition, offset: log.head + 1_000n });
+  const held = Array.from({ length: 100 }, () =>
+    failure(a.getKpis({ minPosition }, { signal: ended.signal, timeoutMs: 60_000 })),
+  );
+  const refused = await Promise.race(held);
+  expect(refused.code).toBe(Code.ResourceExhausted);
+  expect(refused.findDetails(ErrorInfoSchema)[0]?.reason).toBe('TENANT_QUERIES');
+  expect(refused.findDetails(RetryInfoSchema)).toHaveLength(1);
+
+  for (let call = 0; call < 10; call += 1) await b.getKpis({});
+
+  ended.abort();
+  const codes = (await Promise.all(held)).map(({ code }) => code);
+  // Eight are answered at a time, and eight times as many wait.
+  expect(codes.filter((code) => code === Code.ResourceExhausted)).toHaveLength(100 - 8 - 64);
 });
 
 test('a min_position of another partition, or that is none, is refused', async () => {

@@ -18,6 +18,8 @@ const forTenant = (...scopes: Scope[]): MethodAccess => ({
 });
 const forOperator: MethodAccess = { callers: ['operator'], tenant: 'none' };
 const forServices: MethodAccess = { callers: ['service'], tenant: 'none' };
+/** Reads: a tenant makes only so many at a time. */
+const reading = (...scopes: Scope[]): MethodAccess => ({ ...forTenant(...scopes), isQuery: true });
 /** Counts against what its tenant may send. */
 const sending: MethodAccess = { ...forTenant('ingest'), isMetered: true };
 /** A message of 16,384 and an answer of 65,536 characters, of up to four bytes each, do not fit into the usual limit. */
@@ -35,26 +37,29 @@ export const ingestionAccess: AccessPolicy = {
   [`${IngestionService.typeName}/RecordFeedback`]: withLongText,
   [`${IngestionService.typeName}/RecordEvents`]: withLongText,
   [`${IngestionService.typeName}/IngestEvents`]: withLongText,
-  [`${IngestionService.typeName}/GetInteraction`]: forTenant('read'),
-  [`${IngestionService.typeName}/ListInteractions`]: forTenant('read'),
+  [`${IngestionService.typeName}/GetInteraction`]: reading('read'),
+  [`${IngestionService.typeName}/ListInteractions`]: reading('read'),
   [TenantService.typeName]: forTenant('admin'),
   [`${TenantService.typeName}/GetTenant`]: { callers: ['tenant', 'operator'], tenant: 'required' },
   [`${TenantService.typeName}/CreateTenant`]: forOperator,
   [`${TenantService.typeName}/ListTenants`]: forOperator,
   [`${TenantService.typeName}/UpdateTenantLimits`]: { callers: ['operator'], tenant: 'required' },
   [QuarantineService.typeName]: forTenant('admin'),
+  [`${QuarantineService.typeName}/ListQuarantinedEvents`]: reading('admin'),
   [`${QuarantineService.typeName}/ReplayQuarantinedEvent`]: {
     ...forTenant('admin'),
     maxMessageBytes: batchMessageBytes,
   },
   [PrivacyService.typeName]: forTenant('admin'),
+  [`${PrivacyService.typeName}/PreviewRetention`]: reading('admin'),
+  [`${PrivacyService.typeName}/ListTextReads`]: reading('admin'),
   [`${PrivacyService.typeName}/SetConsent`]: forTenant('ingest'),
   [LanguageService.typeName]: forTenant('read'),
   [`${LanguageService.typeName}/Understand`]: { ...forTenant('read'), maxMessageBytes: batchMessageBytes },
   [`${LanguageService.typeName}/TrainIntents`]: { ...forTenant('admin'), maxMessageBytes: trainingBytes },
   [`${LanguageService.typeName}/ActivateIntentModel`]: forTenant('admin'),
   [`${LanguageService.typeName}/UpdateLanguageSettings`]: forTenant('admin'),
-  [CollectionService.typeName]: forTenant('read'),
+  [CollectionService.typeName]: reading('read'),
   [ErasureService.typeName]: forServices,
   [AccessService.typeName]: forServices,
   [EventLogService.typeName]: forServices,

@@ -39,6 +39,14 @@ export function createAccessRoutes(resolver: CredentialResolver): ServiceImpl<ty
   };
 }
 
-function toIdentity({ tenantId, name, partition, timeZone, currency }: Tenant): TenantIdentity {
-  return create(TenantIdentitySchema, { tenantId, name, partition, timeZone, currencyCode: currency });
+function toIdentity({ tenantId, name, partition, timeZone, currency, limits }: Tenant): TenantIdentity {
+  return create(TenantIdentitySchema, {
+    tenantId,
+    name,
+    partition,
+    timeZone,
+    currencyCode: currency,
+    streams: limits?.streams ?? 0,
+    queries: limits?.queries ?? 0,
+  });
 }

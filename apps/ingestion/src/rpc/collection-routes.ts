@@ -70,7 +70,7 @@ export function createExporting({
         window_start: filter.windowStart?.toISOString(),
         window_end: filter.windowEnd?.toISOString(),
       });
-      const release = slots.take();
+      const release = slots.take(tenantId);
       try {
         const chunks = handOver<string>(
           (emit) =>

@@ -44,7 +44,7 @@ export function createMemberExport({
     }
     const memberIds = await privacy.memberIds({ tenantId, partition }, memberId);
     const given = audit(context, { member_id: memberIds[0] });
-    const release = slots.take();
+    const release = slots.take(tenantId);
     try {
       const minPosition = (await log.heads(context.signal)).get(partition);
       const chunks = handOver<string>(

@@ -45,6 +45,15 @@ export function createRecording(dependencies: RecordingRouteDependencies): Recor
         facts: { event_id: result.eventId },
       });
     }
+    if ('reason' in result && result.reason === 'TOO_MANY_BOTS') {
+      // Without a time to wait: it takes the operator to let another one in.
+      throw new DomainError(result.message, {
+        kind: 'resource-exhausted',
+        reason: result.reason,
+        facts: { event_id: result.eventId, quarantine_id: result.quarantineId },
+        quotas: [{ subject: `tenant:${tenant.name}`, description: result.message }],
+      });
+    }
     if ('reason' in result) {
       throw new DomainError(result.message, {
         kind: 'already-exists',

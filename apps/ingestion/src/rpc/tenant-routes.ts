@@ -1,12 +1,21 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
-import { scopes as scopeNames } from '@parley/access';
-import type { Scope as ScopeName } from '@parley/access';
+import { limitOf, scopes as scopeNames } from '@parley/access';
+import type { Scope as ScopeName, TenantLimits as Limits } from '@parley/access';
 import { parseTimeZone } from '@parley/calendar';
 import { Scope } from '@parley/contracts/parley/ingestion/v1/access_service';
-import { ApiKeySchema, TenantSchema } from '@parley/contracts/parley/ingestion/v1/tenant_service';
-import type { ApiKey, Tenant, TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import {
+  ApiKeySchema,
+  TenantLimitsSchema,
+  TenantSchema,
+} from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import type {
+  ApiKey,
+  Tenant,
+  TenantLimits,
+  TenantService,
+} from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { invalidArgument } from '@parley/errors';
 import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import type { ApiKeyRecord, TenantRecord } from '../storage/tenant-store.ts';
@@ -27,19 +36,13 @@ export function createTenantRoutes(dependencies: TenantRouteDependencies): Servi
   return {
     async updateTenantLimits({ limits }, context) {
       if (limits === undefined) throw new Error('Validation lets no request without limits in.');
-      const unmet = (['streams', 'bots'] as const).filter((name) => limits[name] !== 0);
-      if (unmet.length > 0) {
-        throw invalidArgument(
-          unmet.map((name) => ({
-            field: `limits.${name}`,
-            description: 'can not be limited yet; leave it 0',
-          })),
-        );
-      }
       const changed = await tenants.updateLimits(tenantOf(context), {
         callsPerSecond: Number(limits.callsPerSecond),
         eventsPerSecond: Number(limits.eventsPerSecond),
         bytesPerSecond: Number(limits.bytesPerSecond),
+        streams: limits.streams,
+        bots: limits.bots,
+        queries: limits.queries,
       });
       forgetCallers();
       return { tenant: toTenant(changed) };
@@ -185,11 +188,19 @@ function toTenant(record: TenantRecord): Tenant {
     currencyCode: currency,
     partition,
     createdAt: timestampFromDate(createdAt),
-    limits: limits && {
-      callsPerSecond: BigInt(limits.callsPerSecond),
-      eventsPerSecond: BigInt(limits.eventsPerSecond),
-      bytesPerSecond: BigInt(limits.bytesPerSecond),
-    },
+    limits: toLimits((name) => limits?.[name] ?? 0),
+    effectiveLimits: toLimits((name) => limitOf({ ...(limits && { limits }) }, name)),
+  });
+}
+
+function toLimits(limit: (name: keyof Limits) => number): TenantLimits {
+  return create(TenantLimitsSchema, {
+    callsPerSecond: BigInt(limit('callsPerSecond')),
+    eventsPerSecond: BigInt(limit('eventsPerSecond')),
+    bytesPerSecond: BigInt(limit('bytesPerSecond')),
+    streams: limit('streams'),
+    bots: limit('bots'),
+    queries: limit('queries'),
   });
 }
 

@@ -16,6 +16,9 @@ export const TenantEntity = defineEntity({
     callsPerSecond: p.bigint('number').default(0),
     eventsPerSecond: p.bigint('number').default(0),
     bytesPerSecond: p.bigint('number').default(0),
+    streams: p.integer().default(0),
+    bots: p.integer().default(0),
+    queries: p.integer().default(0),
   },
 });
 export type TenantRow = InferEntity<typeof TenantEntity>;

@@ -1,6 +1,7 @@
 import type { Scope, Tenant, TenantDirectory } from '@parley/access';
 import type { Database } from '@parley/database';
 import type { Now } from '@parley/runtime';
+import { toLimits } from './tenant-store.ts';
 
 interface TenantColumns {
   readonly partition: number;
@@ -11,6 +12,9 @@ interface TenantColumns {
   readonly calls_per_second: bigint;
   readonly events_per_second: bigint;
   readonly bytes_per_second: bigint;
+  readonly streams: number;
+  readonly bots: number;
+  readonly queries: number;
 }
 
 /**
@@ -27,7 +31,7 @@ export function createKeyDirectory(worker: Database, now: Now): TenantDirectory 
         {
           name: 'find-key',
           text: `select k.secret_hash, k.scopes, k.expires_at, t.partition, t.tenant_id, t.name, t.time_zone, t.currency_code,
-                        t.calls_per_second, t.events_per_second, t.bytes_per_second
+                        t.calls_per_second, t.events_per_second, t.bytes_per_second, t.streams, t.bots, t.queries
                    from api_keys k join tenants t on t.partition = k.partition and t.tenant_id = k.tenant_id
                   where k.key_id = $1 and k.revoked_at is null
                     and (k.expires_at is null or k.expires_at > $2)`,
@@ -46,7 +50,8 @@ export function createKeyDirectory(worker: Database, now: Now): TenantDirectory 
     },
     async findTenant(name) {
       const { rows } = await worker.query<TenantColumns>(
-        `select partition, tenant_id, name, time_zone, currency_code, calls_per_second, events_per_second, bytes_per_second
+        `select partition, tenant_id, name, time_zone, currency_code,
+                calls_per_second, events_per_second, bytes_per_second, streams, bots, queries
            from tenants where name = $1`,
         [name],
       );
@@ -62,10 +67,13 @@ function toTenant(row: TenantColumns): Tenant {
     name: row.name,
     timeZone: row.time_zone,
     currency: row.currency_code,
-    limits: {
+    limits: toLimits({
       callsPerSecond: Number(row.calls_per_second),
       eventsPerSecond: Number(row.events_per_second),
       bytesPerSecond: Number(row.bytes_per_second),
-    },
+      streams: row.streams,
+      bots: row.bots,
+      queries: row.queries,
+    }),
   };
 }

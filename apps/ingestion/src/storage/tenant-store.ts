@@ -50,6 +50,7 @@ export interface TenantStore {
     tenant: Tenant,
     changes: { readonly timeZone?: string; readonly currency?: string },
   ): Promise<TenantRecord>;
+  /** Replaces all of them; one that is 0 is the default from then on. */
   updateLimits(tenant: Tenant, limits: TenantLimits): Promise<TenantRecord>;
   createKey(tenant: Tenant, key: NewKey): Promise<ApiKeyRecord>;
   /**
@@ -239,9 +240,15 @@ function keyNotFound(keyId: string): DomainError {
 
 function toTenant(row: TenantRow): TenantRecord {
   const { partition, tenantId, name, timeZone, currencyCode, createdAt } = row;
-  const { callsPerSecond, eventsPerSecond, bytesPerSecond } = row;
-  const limits = { callsPerSecond, eventsPerSecond, bytesPerSecond };
+  const limits = toLimits(row);
   return { partition, tenantId, name, timeZone, currency: currencyCode, createdAt, limits };
+}
+
+/** What is set; in the row, 0 is the default. */
+export function toLimits(row: TenantLimits): Partial<TenantLimits> {
+  const { callsPerSecond, eventsPerSecond, bytesPerSecond, streams, bots, queries } = row;
+  const all = { callsPerSecond, eventsPerSecond, bytesPerSecond, streams, bots, queries };
+  return Object.fromEntries(Object.entries(all).filter(([, limit]) => limit > 0));
 }
 
 function toKey(row: ApiKeyRow): ApiKeyRecord {

@@ -10,6 +10,7 @@ export type RefusalReason =
   | 'TOO_FAR_AHEAD'
   | 'KIND_NOT_ALLOWED'
   | 'EVENT_CONFLICT'
+  | 'TOO_MANY_BOTS'
   | 'NO_CONSENT'
   | 'MEMBER_ERASED';
 

@@ -3,9 +3,11 @@ import type { FieldViolation } from '@parley/errors';
 import type { Now } from '@parley/runtime';
 import type { EventLog, RefusalReason as StorageRefusal } from '../event-log/event-log.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
+import type { BotRegister } from '../storage/bot-register.ts';
 import { nothingCollected } from '../storage/collection-counts.ts';
 import type { Collected, CollectedKind, CollectionCounts } from '../storage/collection-counts.ts';
 import type { NewQuarantinedEvent, QuarantineStore } from '../storage/quarantine-store.ts';
+import { admitBots } from './admit-bots.ts';
 import type { CandidateEvent, CheckedEvent, RefusalReason } from './candidate-event.ts';
 import type { Understand } from './understand-candidates.ts';
 
@@ -17,6 +19,7 @@ export interface RecordingDependencies {
   readonly positions: PositionSealer;
   readonly counts: Pick<CollectionCounts, 'note'>;
   readonly now: Now;
+  readonly bots: BotRegister;
   /** Reads what lacks intent or sentiment, between the check and whatever changes the text. */
   readonly understand: Understand;
 }
@@ -46,12 +49,13 @@ export interface Recording {
  * recorded before comes back as duplicate.
  */
 export async function recordEvents(
-  { log, quarantine, gate, positions, counts, now, understand }: RecordingDependencies,
+  { log, quarantine, gate, positions, counts, now, bots, understand }: RecordingDependencies,
   tenant: Tenant,
   candidates: readonly CandidateEvent[],
   signal: AbortSignal,
 ): Promise<Recording> {
-  const read = await understand(tenant, candidates);
+  const admitted = await admitBots(bots, tenant, candidates);
+  const read = await understand(tenant, admitted);
   const checked = read.filter((candidate) => !candidate.isRefused);
   const appended =
     checked.length === 0
@@ -61,7 +65,7 @@ export async function recordEvents(
           signal,
         );
   let answered = 0;
-  const results = candidates.map((candidate): RecordingResult | ToKeep => {
+  const results = admitted.map((candidate): RecordingResult | ToKeep => {
     if (candidate.isRefused) return { ...candidate, outcome: 'rejected' };
     const result = appended[answered];
     answered += 1;

@@ -3,5 +3,10 @@ import type { AccessPolicy } from '@parley/rpc';
 
 /** Who may call what. */
 export const metricsAccess: AccessPolicy = {
-  [MetricsService.typeName]: { callers: ['tenant', 'operator'], scopes: ['read'], tenant: 'required' },
+  [MetricsService.typeName]: {
+    callers: ['tenant', 'operator'],
+    scopes: ['read'],
+    tenant: 'required',
+    isQuery: true,
+  },
 };

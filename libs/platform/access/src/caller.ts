@@ -1,3 +1,5 @@
+import type { TenantLimits } from './tenant-limits.ts';
+
 /** What a tenant's key may do. `admin` is everything inside the tenant. */
 export const scopes = ['ingest', 'read', 'experiment', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
@@ -13,15 +15,8 @@ export interface Tenant {
   readonly timeZone: string;
   /** ISO 4217 code. */
   readonly currency: string;
-  /** What it may send; known to ingestion alone. */
-  readonly limits?: TenantLimits;
-}
-
-/** What a tenant may send, averaged over ten seconds; 0 is without limit. */
-export interface TenantLimits {
-  readonly callsPerSecond: number;
-  readonly eventsPerSecond: number;
-  readonly bytesPerSecond: number;
+  /** What it may use, where that is not the default. */
+  readonly limits?: Partial<TenantLimits>;
 }
 
 /** Who calls. */

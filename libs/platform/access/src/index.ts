@@ -7,3 +7,4 @@ export * from './local-resolver.ts';
 export * from './position.ts';
 export * from './remote-resolver.ts';
 export * from './service-credential.ts';
+export * from './tenant-limits.ts';

@@ -22,7 +22,7 @@ function resolverOver(resolveCredential: ServiceImpl<typeof AccessService>['reso
 
 test('what ingestion says of a credential is given on', async () => {
   const resolver = resolverOver(({ credential, tenantName }) => {
-    const tenant = { ...shop, currencyCode: 'USD' };
+    const tenant = { ...shop, currencyCode: 'USD', queries: 3 };
     if (credential === 'operator') {
       const named = tenantName === '' ? {} : { tenant };
       return { caller: { case: 'operatorCaller', value: named } };
@@ -42,7 +42,7 @@ test('what ingestion says of a credential is given on', async () => {
     }
     return {};
   });
-  const tenant = { ...shop, currency: 'USD' };
+  const tenant = { ...shop, currency: 'USD', limits: { queries: 3 } };
   expect(await resolver.resolve('key', undefined, never)).toEqual({
     kind: 'tenant',
     tenant,

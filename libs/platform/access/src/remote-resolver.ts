@@ -78,8 +78,17 @@ function toCaller({ caller }: ResolveCredentialResponse): Caller | undefined {
   }
 }
 
-function toTenant({ tenantId, name, partition, timeZone, currencyCode }: TenantIdentity): Tenant {
-  return { tenantId, name, partition, timeZone, currency: currencyCode };
+function toTenant(identity: TenantIdentity): Tenant {
+  const { tenantId, name, partition, timeZone, currencyCode, streams, queries } = identity;
+  const limits = { ...(streams > 0 && { streams }), ...(queries > 0 && { queries }) };
+  return {
+    tenantId,
+    name,
+    partition,
+    timeZone,
+    currency: currencyCode,
+    ...((streams > 0 || queries > 0) && { limits }),
+  };
 }
 
 /** Undefined for a scope that a newer ingestion knows: it opens nothing here. */

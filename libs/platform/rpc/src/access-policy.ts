@@ -12,8 +12,10 @@ export interface MethodAccess {
    * Services name tenants inside their messages, so it does not concern them.
    */
   readonly tenant: 'required' | 'optional' | 'none';
-  /** Whether the call counts against what its tenant may send. */
+  /** Whether the call counts against the calls, events and bytes that its tenant may send. */
   readonly isMetered?: boolean;
+  /** Whether the call reads, so that a tenant may make only so many at a time. Streams are bounded whatever they do. */
+  readonly isQuery?: boolean;
   /** The largest message in bytes, where it is not the server's `maxMessageBytes`. */
   readonly maxMessageBytes?: number;
 }

@@ -9,7 +9,13 @@ export interface CallFacts {
   /** `service/Method`. */
   readonly methodName: string;
   readonly access: MethodAccess;
+  /** Whether either side sends more than one message. */
+  readonly isStream: boolean;
   readonly isStreamOfRequests: boolean;
+  /** Whether messages come compressed, so that it isn't known how large they are until they are decoded. */
+  readonly isCompressed: boolean;
+  /** How large the request's body says it is. */
+  readonly announcedBytes: number | undefined;
   readonly remoteAddress: string;
   readonly startedAt: number;
   readonly lease: CallLease;
@@ -35,7 +41,8 @@ export const spendKey = createContextKey<((events: number, bytes: number) => voi
 });
 
 /**
- * Counts events that the caller's tenant sends, all or none; where the method is not metered it counts nothing.
+ * Counts events that the caller's tenant sends, all or none; where the method is not metered it counts nothing. Their
+ * bytes count here only where they could not be counted before they were decoded.
  * @throws DomainError `resource-exhausted` with the time to wait when it may not send more now.
  */
 export function spend({ values }: WithValues, events: number, bytes: number): void {

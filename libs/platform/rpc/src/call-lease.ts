@@ -3,10 +3,18 @@ import type { SharedBudget } from './shared-budget.ts';
 
 /** What one call holds of the server: its place among the open calls and the bytes of its request. */
 export interface CallLease {
+  /** Who holds it; undefined before it is opened. */
+  readonly holder: string | undefined;
   /** Takes a place for the call. @throws DomainError `resource-exhausted` when there is none. */
   open(holder: string): void;
   /** Sets how many bytes of the request are held now. @throws DomainError `resource-exhausted` when that is too much. */
   holdBytes(bytes: number): void;
+  /** Has complete messages told to `charge` before they are decoded; it may throw to refuse them. */
+  chargeBy(charge: (bytes: number) => void): void;
+  /** Tells that a complete message has come. */
+  charge(bytes: number): void;
+  /** Has `giveBack` called when the call ends, at once if it has. */
+  keep(giveBack: () => void): void;
   /** Gives everything back; later calls of any method do nothing. */
   release(): void;
 }
@@ -19,7 +27,12 @@ export function createCallLease(calls: SharedBudget, bytes: SharedBudget): CallL
   let holder: string | undefined;
   let held = 0;
   let isReleased = false;
+  let chargeTo: ((bytes: number) => void) | undefined;
+  const kept: (() => void)[] = [];
   return {
+    get holder() {
+      return holder;
+    },
     open(name) {
       if (isReleased || holder !== undefined) {
         return;
@@ -40,7 +53,18 @@ export function createCallLease(calls: SharedBudget, bytes: SharedBudget): CallL
       }
       held = amount;
     },
+    chargeBy(charge) {
+      chargeTo = charge;
+    },
+    charge(amount) {
+      if (amount > 0) chargeTo?.(amount);
+    },
+    keep(giveBack) {
+      if (isReleased) giveBack();
+      else kept.push(giveBack);
+    },
     release() {
+      for (const giveBack of kept.splice(0)) giveBack();
       if (!isReleased && holder !== undefined) {
         calls.giveBack(holder, 1);
         bytes.giveBack(holder, held);

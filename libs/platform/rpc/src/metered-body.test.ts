@@ -2,6 +2,7 @@ import { Code } from '@connectrpc/connect';
 import { sleep } from '@parley/runtime';
 import { expect, test } from 'vitest';
 import { createCallLease } from './call-lease.ts';
+import { createFairTurns } from './fair-turns.ts';
 import { meterBody, type MeterOptions } from './metered-body.ts';
 import { createPatienceClock } from './patience-clock.ts';
 import { createSharedBudget } from './shared-budget.ts';
@@ -23,6 +24,7 @@ function meter(body: AsyncIterable<Uint8Array>, options: Partial<MeterOptions> =
   lease.open('tenant');
   const metered = meterBody(body, {
     hasEnvelopes: true,
+    turns: createFairTurns(),
     isStream: false,
     isCompressed: false,
     maxMessageBytes: 100_000,

@@ -3,6 +3,7 @@ import { DomainError } from '@parley/errors';
 import type { CallLease } from './call-lease.ts';
 import { toConnectError } from './connect-error.ts';
 import { createEnvelopeTracker } from './envelope-tracker.ts';
+import type { FairTurns } from './fair-turns.ts';
 import type { Patience, PatienceClock } from './patience-clock.ts';
 
 export interface MeterOptions {
@@ -14,6 +15,8 @@ export interface MeterOptions {
   readonly isCompressed: boolean;
   readonly maxMessageBytes: number;
   readonly lease: CallLease;
+  /** Asked before a large message is passed on. */
+  readonly turns: FairTurns;
   readonly clock: PatienceClock;
   /** How many bytes the connection has brought so far, whichever call they are for. */
   readonly bytesRead: () => number;
@@ -25,6 +28,9 @@ export interface MeterOptions {
   readonly idleMs: number;
   readonly requestId: string;
 }
+
+/** What takes longer to read than a call takes in all: about a millisecond. */
+const largeBytes = 32 * 1024;
 
 /** What a chunk costs beside its bytes: without it, a megabyte sent one byte at a time would hold 200 of them. */
 const chunkBytes = 200;
@@ -46,6 +52,7 @@ export async function* meterBody(
     isCompressed,
     maxMessageBytes,
     lease,
+    turns,
     clock,
     bytesRead,
     endsAt,
@@ -62,6 +69,11 @@ export async function* meterBody(
   let unfinished: Uint8Array[] = [];
   let unfinishedCost = 0;
   let passedCost = 0;
+  let bodyBytes = 0;
+  // What is compressed counts once it is decoded, and what a stream brings once it is its turn.
+  const charge = (bytes: number): void => {
+    if (!isStream && !isCompressed) lease.charge(bytes);
+  };
   try {
     for (;;) {
       if (isStream) {
@@ -75,6 +87,8 @@ export async function* meterBody(
       if (result.done === true) {
         if (!hasEnvelopes) {
           lease.holdBytes(Math.max(passedCost, inflatedBytes));
+          charge(bodyBytes);
+          if (passedCost >= largeBytes) await turns.next(lease.holder ?? '');
         }
         yield* unfinished;
         return;
@@ -92,6 +106,9 @@ export async function* meterBody(
         unfinishedCost = unfinished.reduce((sum, rest) => sum + costOf(rest), 0);
         patience = isStream ? patienceOf(messageMs) : patience;
         lease.holdBytes(hasEnvelopes ? Math.max(passedCost, inflatedBytes) : passedCost);
+        bodyBytes += chunk.byteLength;
+        if (hasEnvelopes) charge(complete.reduce((sum, part) => sum + part.byteLength, 0));
+        if (hasEnvelopes && passedCost >= largeBytes) await turns.next(lease.holder ?? '');
         yield* complete;
       }
       if (envelopes.promisedBytes() > maxMessageBytes) {

@@ -7,6 +7,7 @@ import { callerKey, factsKey, holderOf, readmitKey, spendKey, type CallFacts } f
 import { toConnectError } from './connect-error.ts';
 import { explainWireError } from './explain-wire-error.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import type { TenantPlaces } from './tenant-places.ts';
 import type { TenantQuota } from './tenant-quota.ts';
 
 export interface GateDependencies {
@@ -14,6 +15,7 @@ export interface GateDependencies {
   readonly failures: FailureLimiter;
   readonly rate: RateLimiter;
   readonly quota: TenantQuota;
+  readonly places: TenantPlaces;
   readonly logger: Logger;
 }
 
@@ -49,23 +51,38 @@ export function createRequestGate(
         meter(context, facts, tenant, dependencies.quota);
       }
       facts.lease.open(holder);
+      const place = facts.isStream ? 'streams' : facts.access.isQuery === true ? 'queries' : undefined;
+      if (place !== undefined && tenant !== undefined) {
+        facts.lease.keep(await dependencies.places.take(tenant, place, context.signal));
+      }
     } catch (error) {
       throw toConnectError(error, facts.requestId);
     }
   };
 }
 
-/** What a call brings is known once it is read, so the first one beyond a limit is refused unread; a stream waits. */
+/**
+ * What a call brings is known once it is read, so the first one beyond a limit is refused unread; a stream waits. The
+ * bytes of a unary call count before it is decoded: by what it announces, else when all of it has come.
+ */
 function meter(context: HandlerContext, facts: CallFacts, tenant: Tenant, quota: TenantQuota): void {
-  const isStream = facts.isStreamOfRequests;
+  const { isStreamOfRequests, isCompressed, announcedBytes, lease } = facts;
+  const isCountedBefore = !isStreamOfRequests && !isCompressed;
   quota.require(tenant, 'calls');
-  if (!isStream) for (const what of ['bytes', 'events'] as const) quota.require(tenant, what);
+  if (!isStreamOfRequests) for (const what of ['bytes', 'events'] as const) quota.require(tenant, what);
   quota.spend(tenant, 'calls', 1);
+  if (isCountedBefore && announcedBytes !== undefined) quota.spend(tenant, 'bytes', announcedBytes);
+  else if (isCountedBefore) {
+    lease.chargeBy((bytes) => {
+      quota.require(tenant, 'bytes');
+      quota.spend(tenant, 'bytes', bytes);
+    });
+  }
   context.values.set(spendKey, (events, bytes) => {
     quota.require(tenant, 'events');
-    quota.require(tenant, 'bytes');
+    if (!isCountedBefore) quota.require(tenant, 'bytes');
     quota.spend(tenant, 'events', events);
-    quota.spend(tenant, 'bytes', bytes);
+    if (!isCountedBefore) quota.spend(tenant, 'bytes', bytes);
   });
 }
 

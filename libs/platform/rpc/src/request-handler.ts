@@ -5,6 +5,7 @@ import { factsKey } from './call-context.ts';
 import { createCallLease } from './call-lease.ts';
 import { answerCors } from './cors.ts';
 import type { RpcLimits } from './limits.ts';
+import { createFairTurns } from './fair-turns.ts';
 import { meterBody } from './metered-body.ts';
 import {
   bytesReadOf,
@@ -43,6 +44,7 @@ export function createRequestHandler(
 ): (request: HttpRequest, response: HttpResponse) => void {
   const { plainHttp, corsOrigins, limits, logger } = options;
   const clock = createPatienceClock();
+  const turns = createFairTurns();
 
   async function answer(request: HttpRequest, response: HttpResponse, requestId: string): Promise<void> {
     const contentType = String(request.headers['content-type'] ?? '');
@@ -81,11 +83,16 @@ export function createRequestHandler(
     const isStreamOfRequests = ['client_streaming', 'bidi_streaming'].includes(
       method.handler.method.methodKind,
     );
+    const isUnary = method.handler.method.methodKind === 'unary';
+    const announced = Number(request.headers['content-length'] ?? Number.NaN);
     const contextValues = createContextValues().set(factsKey, {
       requestId,
       methodName: method.name,
       access: method.access,
+      isStream: !isUnary,
       isStreamOfRequests,
+      isCompressed: isCompressed(request.headers),
+      announcedBytes: Number.isSafeInteger(announced) ? announced : undefined,
       remoteAddress: request.socket?.remoteAddress ?? 'unknown',
       startedAt,
       lease,
@@ -96,7 +103,6 @@ export function createRequestHandler(
         sendBody(response, 400, 'The request names no valid authority.\n');
         return;
       }
-      const isUnary = method.handler.method.methodKind === 'unary';
       const timeoutMs = settleTimeout(
         head.header,
         contentType.startsWith('application/grpc'),
@@ -111,9 +117,10 @@ export function createRequestHandler(
       const body = meterBody(request.iterator({ destroyOnReturn: false }), {
         hasEnvelopes: !/^application\/(json|proto)\b/i.test(contentType),
         isStream: isStreamOfRequests,
-        isCompressed: isCompressed(head.header),
+        isCompressed: isCompressed(request.headers),
         maxMessageBytes,
         lease,
+        turns,
         clock,
         bytesRead: () => bytesReadOf(request),
         endsAt: startedAt + timeoutMs,
@@ -154,9 +161,9 @@ function isBinary(contentType: string): boolean {
 }
 
 /** The header in which a protocol names the compression of messages. */
-function isCompressed(header: Headers): boolean {
+function isCompressed(headers: HttpRequest['headers']): boolean {
   return ['grpc-encoding', 'content-encoding', 'connect-content-encoding'].some(
-    (name) => (header.get(name) ?? 'identity') !== 'identity',
+    (name) => (headers[name] ?? 'identity') !== 'identity',
   );
 }
 

@@ -22,6 +22,7 @@ import { registerMethods, type RegisteredMethods, type Routes } from './register
 import { createRequestGate } from './request-gate.ts';
 import { createRequestHandler, type PlainHandler } from './request-handler.ts';
 import { createSharedBudget } from './shared-budget.ts';
+import { createTenantPlaces } from './tenant-places.ts';
 import { createTenantQuota } from './tenant-quota.ts';
 import { createValidationInterceptor } from './validation-interceptor.ts';
 
@@ -90,6 +91,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       clockMs: () => performance.now(),
     }),
     quota: createTenantQuota(() => performance.now()),
+    places: createTenantPlaces(),
     logger,
   });
   const interceptors: Interceptor[] = [

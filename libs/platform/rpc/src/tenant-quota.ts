@@ -1,3 +1,4 @@
+import { limitOf } from '@parley/access';
 import type { Tenant, TenantLimits } from '@parley/access';
 import { DomainError } from '@parley/errors';
 
@@ -38,9 +39,9 @@ export function createTenantQuota(clockMs: () => number): TenantQuota {
   }
 
   return {
-    require({ tenantId, name, limits }, what) {
-      const perSecond = limits?.[limitNames[what]] ?? 0;
-      if (perSecond === 0) return;
+    require(tenant, what) {
+      const { tenantId, name } = tenant;
+      const perSecond = limitOf(tenant, limitNames[what]);
       const beyond = spentNow(`${what} ${tenantId}`, perSecond) - perSecond * averagedOverSeconds;
       // Less than a whole one left: another would be beyond the rate.
       if (beyond + 1 <= 0) return;
@@ -52,10 +53,9 @@ export function createTenantQuota(clockMs: () => number): TenantQuota {
         retryAfterMs: Math.max(1, Math.ceil(((beyond + 1) / perSecond) * 1000)),
       });
     },
-    spend({ tenantId, limits }, what, amount) {
-      const perSecond = limits?.[limitNames[what]] ?? 0;
-      if (perSecond === 0) return;
-      const key = `${what} ${tenantId}`;
+    spend(tenant, what, amount) {
+      const perSecond = limitOf(tenant, limitNames[what]);
+      const key = `${what} ${tenant.tenantId}`;
       const spent = spentNow(key, perSecond) + amount;
       buckets.delete(key);
       buckets.set(key, { spent, at: clockMs() });

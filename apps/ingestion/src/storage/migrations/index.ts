@@ -22,6 +22,7 @@ import { createErasures } from './0020-create-erasures.ts';
 import { limitTenants } from './0021-limit-tenants.ts';
 import { countByBot } from './0023-count-by-bot.ts';
 import { keepOmittedResponses } from './0024-keep-omitted-responses.ts';
+import { countBots } from './0025-count-bots.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -48,4 +49,5 @@ export const migrations: readonly NamedMigration[] = [
   limitTenants,
   countByBot,
   keepOmittedResponses,
+  countBots,
 ];

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/tenant_service.proto.
  */
 export const file_parley_ingestion_v1_tenant_service: GenFile = /*@__PURE__*/
-  fileDesc("CihwYXJsZXkvaW5nZXN0aW9uL3YxL3RlbmFudF9zZXJ2aWNlLnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxIskBCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJdGltZV96b25lGAMgASgJEhUKDWN1cnJlbmN5X2NvZGUYBCABKAkSEQoJcGFydGl0aW9uGAUgASgFEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKBmxpbWl0cxgHIAEoCzIhLnBhcmxleS5pbmdlc3Rpb24udjEuVGVuYW50TGltaXRzIr8BCgxUZW5hbnRMaW1pdHMSJwoRZXZlbnRzX3Blcl9zZWNvbmQYASABKANCDLpICSIHGICt4gQoABInChBieXRlc19wZXJfc2Vjb25kGAIgASgDQg26SAoiCBiAyK+gJSgAEiUKEGNhbGxzX3Blcl9zZWNvbmQYAyABKANCC7pICCIGGMCEPSgAEhsKB3N0cmVhbXMYBCABKAVCCrpIBxoFGJBOKAASGQoEYm90cxgFIAEoBUILukgIGgYYoI0GKAAinAIKBkFwaUtleRIOCgZrZXlfaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEioKBnNjb3BlcxgDIAMoDjIaLnBhcmxleS5pbmdlc3Rpb24udjEuU2NvcGUSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKWAQoTQ3JlYXRlVGVuYW50UmVxdWVzdBI2CgRuYW1lGAEgASgJQii6SCVyIxg/Mh9eW2EtejAtOV0oW2EtejAtOS1dKlthLXowLTldKT8kEhoKCXRpbWVfem9uZRgCIAEoCUIHukgEcgIYZBIrCg1jdXJyZW5jeV9jb2RlGAMgASgJQhS6SBFyDzINXihbQS1aXXszfSk/JCJ+ChRDcmVhdGVUZW5hbnRSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudBILCgNrZXkYAiABKAkSLAoHYXBpX2tleRgDIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5IhIKEEdldFRlbmFudFJlcXVlc3QiQAoRR2V0VGVuYW50UmVzcG9uc2USKwoGdGVuYW50GAEgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnQiTgoSTGlzdFRlbmFudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxjoByJcChNMaXN0VGVuYW50c1Jlc3BvbnNlEiwKB3RlbmFudHMYASADKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiewoTVXBkYXRlVGVuYW50UmVxdWVzdBIzCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJDChRVcGRhdGVUZW5hbnRSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudCKsAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIiCgxkaXNwbGF5X25hbWUYASABKAlCDLpICXIHGMgBugEBABJBCgZzY29wZXMYAiADKA4yGi5wYXJsZXkuaW5nZXN0aW9uLnYxLlNjb3BlQhW6SBKSAQ8IARAEGAEiB4IBBBABIAASLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAicAoTUm90YXRlQXBpS2V5UmVxdWVzdBIZCgZrZXlfaWQYASABKAlCCbpIBnIEEAEYZBIqCg9vdmVybGFwX3NlY29uZHMYAiABKANCDLpICSIHGICangEoAEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiiAEKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEgsKA2tleRgBIAEoCRIsCgdhcGlfa2V5GAIgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5BcGlLZXkSNQoQcmVwbGFjZWRfYXBpX2tleRgDIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5IlYKGVVwZGF0ZVRlbmFudExpbWl0c1JlcXVlc3QSOQoGbGltaXRzGAEgASgLMiEucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnRMaW1pdHNCBrpIA8gBASJJChpVcGRhdGVUZW5hbnRMaW1pdHNSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudCJRChRDcmVhdGVBcGlLZXlSZXNwb25zZRILCgNrZXkYASABKAkSLAoHYXBpX2tleRgCIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5Ik4KEkxpc3RBcGlLZXlzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY6AciXQoTTGlzdEFwaUtleXNSZXNwb25zZRItCghhcGlfa2V5cxgBIAMoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIwChNSZXZva2VBcGlLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARhkIkQKFFJldm9rZUFwaUtleVJlc3BvbnNlEiwKB2FwaV9rZXkYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLkFwaUtleTK9BwoNVGVuYW50U2VydmljZRJjCgxDcmVhdGVUZW5hbnQSKC5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZVRlbmFudFJlcXVlc3QaKS5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZVRlbmFudFJlc3BvbnNlEl8KCUdldFRlbmFudBIlLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0VGVuYW50UmVxdWVzdBomLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0VGVuYW50UmVzcG9uc2UiA5ACARJlCgtMaXN0VGVuYW50cxInLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFRlbmFudHNSZXF1ZXN0GigucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0VGVuYW50c1Jlc3BvbnNlIgOQAgESaAoMVXBkYXRlVGVuYW50EigucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRSZXF1ZXN0GikucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRSZXNwb25zZSIDkAICEmMKDENyZWF0ZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2USZQoLTGlzdEFwaUtleXMSJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBooLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdEFwaUtleXNSZXNwb25zZSIDkAIBEmMKDFJvdGF0ZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuUm90YXRlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuUm90YXRlQXBpS2V5UmVzcG9uc2USegoSVXBkYXRlVGVuYW50TGltaXRzEi4ucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRMaW1pdHNSZXF1ZXN0Gi8ucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRMaW1pdHNSZXNwb25zZSIDkAICEmgKDFJldm9rZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuUmV2b2tlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_parley_ingestion_v1_access_service]);
+  fileDesc("CihwYXJsZXkvaW5nZXN0aW9uL3YxL3RlbmFudF9zZXJ2aWNlLnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxIoYCCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJdGltZV96b25lGAMgASgJEhUKDWN1cnJlbmN5X2NvZGUYBCABKAkSEQoJcGFydGl0aW9uGAUgASgFEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKBmxpbWl0cxgHIAEoCzIhLnBhcmxleS5pbmdlc3Rpb24udjEuVGVuYW50TGltaXRzEjsKEGVmZmVjdGl2ZV9saW1pdHMYCCABKAsyIS5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudExpbWl0cyLcAQoMVGVuYW50TGltaXRzEicKEWV2ZW50c19wZXJfc2Vjb25kGAEgASgDQgy6SAkiBxiAreIEKAASJwoQYnl0ZXNfcGVyX3NlY29uZBgCIAEoA0INukgKIggYgMivoCUoABIlChBjYWxsc19wZXJfc2Vjb25kGAMgASgDQgu6SAgiBhjAhD0oABIbCgdzdHJlYW1zGAQgASgFQgq6SAcaBRiQTigAEhkKBGJvdHMYBSABKAVCC7pICBoGGKCNBigAEhsKB3F1ZXJpZXMYBiABKAVCCrpIBxoFGOgHKAAinAIKBkFwaUtleRIOCgZrZXlfaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEioKBnNjb3BlcxgDIAMoDjIaLnBhcmxleS5pbmdlc3Rpb24udjEuU2NvcGUSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKWAQoTQ3JlYXRlVGVuYW50UmVxdWVzdBI2CgRuYW1lGAEgASgJQii6SCVyIxg/Mh9eW2EtejAtOV0oW2EtejAtOS1dKlthLXowLTldKT8kEhoKCXRpbWVfem9uZRgCIAEoCUIHukgEcgIYZBIrCg1jdXJyZW5jeV9jb2RlGAMgASgJQhS6SBFyDzINXihbQS1aXXszfSk/JCJ+ChRDcmVhdGVUZW5hbnRSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudBILCgNrZXkYAiABKAkSLAoHYXBpX2tleRgDIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5IhIKEEdldFRlbmFudFJlcXVlc3QiQAoRR2V0VGVuYW50UmVzcG9uc2USKwoGdGVuYW50GAEgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnQiTgoSTGlzdFRlbmFudHNSZXF1ZXN0EhoKCXBhZ2Vfc2l6ZRgBIAEoBUIHukgEGgIoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxjoByJcChNMaXN0VGVuYW50c1Jlc3BvbnNlEiwKB3RlbmFudHMYASADKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiewoTVXBkYXRlVGVuYW50UmVxdWVzdBIzCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudEIGukgDyAEBEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJDChRVcGRhdGVUZW5hbnRSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudCKsAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIiCgxkaXNwbGF5X25hbWUYASABKAlCDLpICXIHGMgBugEBABJBCgZzY29wZXMYAiADKA4yGi5wYXJsZXkuaW5nZXN0aW9uLnYxLlNjb3BlQhW6SBKSAQ8IARAEGAEiB4IBBBABIAASLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAicAoTUm90YXRlQXBpS2V5UmVxdWVzdBIZCgZrZXlfaWQYASABKAlCCbpIBnIEEAEYZBIqCg9vdmVybGFwX3NlY29uZHMYAiABKANCDLpICSIHGICangEoAEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiiAEKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEgsKA2tleRgBIAEoCRIsCgdhcGlfa2V5GAIgASgLMhsucGFybGV5LmluZ2VzdGlvbi52MS5BcGlLZXkSNQoQcmVwbGFjZWRfYXBpX2tleRgDIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5IlYKGVVwZGF0ZVRlbmFudExpbWl0c1JlcXVlc3QSOQoGbGltaXRzGAEgASgLMiEucGFybGV5LmluZ2VzdGlvbi52MS5UZW5hbnRMaW1pdHNCBrpIA8gBASJJChpVcGRhdGVUZW5hbnRMaW1pdHNSZXNwb25zZRIrCgZ0ZW5hbnQYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLlRlbmFudCJRChRDcmVhdGVBcGlLZXlSZXNwb25zZRILCgNrZXkYASABKAkSLAoHYXBpX2tleRgCIAEoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5Ik4KEkxpc3RBcGlLZXlzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY6AciXQoTTGlzdEFwaUtleXNSZXNwb25zZRItCghhcGlfa2V5cxgBIAMoCzIbLnBhcmxleS5pbmdlc3Rpb24udjEuQXBpS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIwChNSZXZva2VBcGlLZXlSZXF1ZXN0EhkKBmtleV9pZBgBIAEoCUIJukgGcgQQARhkIkQKFFJldm9rZUFwaUtleVJlc3BvbnNlEiwKB2FwaV9rZXkYASABKAsyGy5wYXJsZXkuaW5nZXN0aW9uLnYxLkFwaUtleTK9BwoNVGVuYW50U2VydmljZRJjCgxDcmVhdGVUZW5hbnQSKC5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZVRlbmFudFJlcXVlc3QaKS5wYXJsZXkuaW5nZXN0aW9uLnYxLkNyZWF0ZVRlbmFudFJlc3BvbnNlEl8KCUdldFRlbmFudBIlLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0VGVuYW50UmVxdWVzdBomLnBhcmxleS5pbmdlc3Rpb24udjEuR2V0VGVuYW50UmVzcG9uc2UiA5ACARJlCgtMaXN0VGVuYW50cxInLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdFRlbmFudHNSZXF1ZXN0GigucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0VGVuYW50c1Jlc3BvbnNlIgOQAgESaAoMVXBkYXRlVGVuYW50EigucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRSZXF1ZXN0GikucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRSZXNwb25zZSIDkAICEmMKDENyZWF0ZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2USZQoLTGlzdEFwaUtleXMSJy5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RBcGlLZXlzUmVxdWVzdBooLnBhcmxleS5pbmdlc3Rpb24udjEuTGlzdEFwaUtleXNSZXNwb25zZSIDkAIBEmMKDFJvdGF0ZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuUm90YXRlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuUm90YXRlQXBpS2V5UmVzcG9uc2USegoSVXBkYXRlVGVuYW50TGltaXRzEi4ucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRMaW1pdHNSZXF1ZXN0Gi8ucGFybGV5LmluZ2VzdGlvbi52MS5VcGRhdGVUZW5hbnRMaW1pdHNSZXNwb25zZSIDkAICEmgKDFJldm9rZUFwaUtleRIoLnBhcmxleS5pbmdlc3Rpb24udjEuUmV2b2tlQXBpS2V5UmVxdWVzdBopLnBhcmxleS5pbmdlc3Rpb24udjEuUmV2b2tlQXBpS2V5UmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_parley_ingestion_v1_access_service]);
 
 /**
  * A tenant: one customer of this installation, whose data nobody else sees.
@@ -66,11 +66,18 @@ export type Tenant = Message<"parley.ingestion.v1.Tenant"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * What it may send.
+   * What it may use, as the operator has set it; 0 where it is the default.
    *
    * @generated from field: parley.ingestion.v1.TenantLimits limits = 7;
    */
   limits?: TenantLimits | undefined;
+
+  /**
+   * What it may use, with the defaults filled in.
+   *
+   * @generated from field: parley.ingestion.v1.TenantLimits effective_limits = 8;
+   */
+  effectiveLimits?: TenantLimits | undefined;
 };
 
 /**
@@ -81,48 +88,58 @@ export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
   messageDesc(file_parley_ingestion_v1_tenant_service, 0);
 
 /**
- * What a tenant may send. A call that comes when a rate is used up is refused with RESOURCE_EXHAUSTED,
- * `google.rpc.QuotaFailure` and RetryInfo, before it is read; nothing of it is kept. One that comes before may go beyond
- * the rate by what it holds, which is then waited for. A stream is slowed down. The rates hold in each process of
- * ingestion, which knows a change within five seconds.
+ * What a tenant may use; 0 is the default of each. What is beyond is refused with RESOURCE_EXHAUSTED,
+ * `google.rpc.QuotaFailure`, which names the limit, and RetryInfo; nothing of it is kept. All but `bots` hold in each
+ * process, which knows a change within five seconds.
+ *
+ * A call that comes while a rate is used up is refused before it is read. One that comes before may go beyond the rate by
+ * what it holds, which is then waited for. Inside a stream nothing is refused: it is read more slowly.
  *
  * @generated from message parley.ingestion.v1.TenantLimits
  */
 export type TenantLimits = Message<"parley.ingestion.v1.TenantLimits"> & {
   /**
-   * Events a second, averaged over ten seconds; 0 is without limit.
+   * Events a second, averaged over ten seconds; the default is 50,000.
    *
    * @generated from field: int64 events_per_second = 1;
    */
   eventsPerSecond: bigint;
 
   /**
-   * Bytes of events a second, averaged over ten seconds; 0 is without limit.
+   * Bytes of recording calls a second, averaged over ten seconds; the default is 50,000,000.
    *
    * @generated from field: int64 bytes_per_second = 2;
    */
   bytesPerSecond: bigint;
 
   /**
-   * Calls a second, averaged over ten seconds; 0 is without limit.
+   * Recording calls a second, averaged over ten seconds; the default is 2,000.
    *
    * @generated from field: int64 calls_per_second = 3;
    */
   callsPerSecond: bigint;
 
   /**
-   * Streams of IngestEvents at a time. Can't be limited yet: anything but 0 is refused.
+   * Streams that are open at a time, such as IngestEvents and exports; the default is 64.
    *
    * @generated from field: int32 streams = 4;
    */
   streams: number;
 
   /**
-   * Different bots. Can't be limited yet: anything but 0 is refused.
+   * Different bots, ever; the default is 1,000. An event of one more is rejected with reason `TOO_MANY_BOTS`.
    *
    * @generated from field: int32 bots = 5;
    */
   bots: number;
+
+  /**
+   * Calls that read which are answered at a time; the default is 8. Eight times as many wait for their turn, within their
+   * deadline; more are refused.
+   *
+   * @generated from field: int32 queries = 6;
+   */
+  queries: number;
 };
 
 /**
@@ -505,7 +522,7 @@ export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@_
   messageDesc(file_parley_ingestion_v1_tenant_service, 13);
 
 /**
- * Asks to change what a tenant may send; the operator names the tenant in the `parley-tenant` header.
+ * Asks to change what a tenant may use; the operator names the tenant in the `parley-tenant` header.
  *
  * @generated from message parley.ingestion.v1.UpdateTenantLimitsRequest
  */
@@ -752,7 +769,7 @@ export const TenantService: GenService<{
     output: typeof RotateApiKeyResponseSchema;
   },
   /**
-   * Changes what a tenant may send; the operator alone.
+   * Changes what a tenant may use; the operator alone.
    *
    * @generated from rpc parley.ingestion.v1.TenantService.UpdateTenantLimits
    */
