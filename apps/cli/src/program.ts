@@ -187,7 +187,9 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     },
   );
 
-  const tenants = program.command('tenants').description('create and list tenants (with the operator’s key)');
+  const tenants = program
+    .command('tenants')
+    .description('create and list tenants, and bound them (with the operator’s key)');
   tenants
     .command('create')
     .description('create a tenant and print its first key')
@@ -206,6 +208,22 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     .action(async (options) => {
       const { listTenantsCommand } = await import('./commands/tenants.ts');
       ended(await listTenantsCommand(session, options));
+    });
+  const limits = tenants.command('limits').description('see and set what a tenant may use');
+  inTenant(limits.command('show').description('print what holds')).action(async (options) => {
+    const { showLimitsCommand } = await import('./commands/limits.ts');
+    ended(await showLimitsCommand(session, options));
+  });
+  inTenant(limits.command('set').description('change some of them (with the operator’s key)'))
+    .option('--events <number>', 'events a second; like the others, default takes it back')
+    .option('--bytes <number>', 'bytes of recording calls a second')
+    .option('--calls <number>', 'recording calls a second')
+    .option('--streams <number>', 'streams open at a time')
+    .option('--bots <number>', 'different bots')
+    .option('--queries <number>', 'reading calls at a time')
+    .action(async (options) => {
+      const { setLimitsCommand } = await import('./commands/limits.ts');
+      ended(await setLimitsCommand(session, options));
     });
 
   const keys = program.command('keys').description('create, list, rotate and revoke a tenant’s keys');
