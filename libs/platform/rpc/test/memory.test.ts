@@ -80,7 +80,7 @@ test('promises of size hold nothing until the bytes come', async () => {
     stream.write(envelope(Buffer.alloc(1), { length: 1_000_000 }));
     return stream;
   });
-  await expect.poll(async () => (await usage()).callsInFlight).toBe(200);
+  await expect.poll(async () => (await usage()).callsInFlight, { timeout: 15_000 }).toBe(200);
   const { heldMemory } = await usage();
   expect(heldMemory - before.heldMemory).toBeLessThan(20 * MiB);
   sockets.forEach((socket) => socket.destroy());
