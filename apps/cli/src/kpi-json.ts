@@ -1,6 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import {
   KpiUnit,
+  type CurrencyRevenue,
   type KpiContext,
   type KpiValue,
   type LabelCount,
@@ -14,6 +15,7 @@ const units: Readonly<Record<number, string>> = {
   [KpiUnit.POINTS]: 'points',
   [KpiUnit.PER_MINUTE]: 'per_minute',
   [KpiUnit.MONEY]: 'money',
+  [KpiUnit.SCORE]: 'score',
 };
 
 /** A figure as `--json` prints it: every key, zeros and false included. */
@@ -43,10 +45,24 @@ export function dashboardJson(dashboard: object | undefined): Record<string, unk
 
 function figureJson(value: unknown): unknown {
   if (Array.isArray(value)) {
-    return Object.fromEntries((value as LabelCount[]).map(({ label, count }) => [label, Number(count)]));
+    // A list that is not served is empty.
+    return value.length === 0 ? undefined : Object.fromEntries(value.map(entryJson));
   }
   if (typeof value === 'bigint') return Number(value);
   return isKpiValue(value) ? kpiValueJson(value) : undefined;
+}
+
+function entryJson(entry: LabelCount | CurrencyRevenue): readonly [key: string, json: unknown] {
+  if (entry.$typeName === 'parley.metrics.v1.LabelCount') return [entry.label, Number(entry.count)];
+  const { grossMinorUnits, refundedMinorUnits, netMinorUnits, conversionCount, refundCount } = entry;
+  const json = {
+    gross_minor_units: Number(grossMinorUnits),
+    refunded_minor_units: Number(refundedMinorUnits),
+    net_minor_units: Number(netMinorUnits),
+    conversion_count: Number(conversionCount),
+    refund_count: Number(refundCount),
+  };
+  return [entry.currencyCode, json];
 }
 
 export function isKpiValue(value: unknown): value is KpiValue {
@@ -74,12 +90,14 @@ export function contextJson(context: KpiContext | undefined) {
   };
 }
 
-/** The three dashboards as `parley kpis --json` prints them. */
+/** All dashboards as `parley kpis --json` prints them. */
 export function kpisJson(response: GetKpisResponse) {
   return {
     customer_experience: dashboardJson(response.customerExperience),
     operational: dashboardJson(response.operational),
     engagement: dashboardJson(response.engagement),
+    revenue: dashboardJson(response.revenue),
+    audience: dashboardJson(response.audience),
     ...contextJson(response.context),
   };
 }

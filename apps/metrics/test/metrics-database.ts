@@ -2,14 +2,19 @@ import { openDatabase } from '@parley/database';
 import type { Database } from '@parley/database';
 import type { LogEvent } from '@parley/event';
 import { cutWindow } from '@parley/calendar';
-import type { DistinctCounts, KpiState } from '@parley/kpi';
+import type { Range } from '@parley/calendar';
+import type { DistinctCounts, KpiState, LatencyBins, Revenue } from '@parley/kpi';
 import { createLogger } from '@parley/runtime';
 import { prepareService } from '@parley/testing';
 import type { TestCluster } from '@parley/testing';
 import { onTestFinished } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
+import type { CutWindow } from '../src/storage/cut-parameters.ts';
 import { readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { readLatencyBins } from '../src/storage/latency-bins.sql.ts';
+import { readMembers, readPayers } from '../src/storage/members.sql.ts';
+import { readRevenue } from '../src/storage/revenue.sql.ts';
 import { migrations } from '../src/storage/migrations/index.ts';
 import { tenantA } from './events.ts';
 
@@ -32,6 +37,12 @@ export interface MetricsRows {
   fold(events: readonly LogEvent[], generation?: number): Promise<void>;
   state(start: Date, end: Date, scope?: Scope): Promise<KpiState>;
   people(start: Date, end: Date, scope?: Scope): Promise<DistinctCounts>;
+  latencies(start: Date, end: Date, scope?: Scope): Promise<LatencyBins>;
+  /** Of each stretch of time. */
+  revenue(stretches: readonly Range[], scope?: Scope): Promise<readonly Revenue[]>;
+  /** Of each stretch of time. */
+  members(stretches: readonly Range[], scope?: Scope): Promise<readonly Uint32Array[]>;
+  payers(stretch: Range, currencyCode: string, scope?: Scope): Promise<Uint32Array>;
 }
 
 /** Where the tests' tenants are. */
@@ -77,5 +88,17 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
       read(scope, (full, tx) => readKpiState(tx, full, { start, end, cut: cutWindow(start, end) })),
     people: (start, end, scope = {}) =>
       read(scope, (full, tx) => readDistinctCounts(tx, full, { start, end, cut: cutWindow(start, end) })),
+    latencies: (start, end, scope = {}) =>
+      read(scope, (full, tx) => readLatencyBins(tx, full, { start, end, cut: cutWindow(start, end) })),
+    revenue: (stretches, scope = {}) =>
+      read(scope, (full, tx) => readRevenue(tx, full, stretches.map(toWindow))),
+    members: (stretches, scope = {}) =>
+      read(scope, (full, tx) => readMembers(tx, full, stretches.map(toWindow))),
+    payers: (stretch, currencyCode, scope = {}) =>
+      read(scope, (full, tx) => readPayers(tx, full, toWindow(stretch), currencyCode)),
   };
+}
+
+function toWindow({ start, end }: Range): CutWindow {
+  return { start, end, cut: cutWindow(start, end) };
 }

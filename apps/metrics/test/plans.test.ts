@@ -6,9 +6,13 @@ import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { activeMembersSql, readDistinctCounts, userCountsSql } from '../src/storage/active-people.sql.ts';
 import { kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
+import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
+import { latencyBinsSql, readLatencyBins } from '../src/storage/latency-bins.sql.ts';
 import { findOrdinalsSql } from '../src/storage/member-ordinals.ts';
 import { findMemberSetsSql } from '../src/storage/member-set-store.ts';
+import { membersSql, payersSql, readMembers, readPayers } from '../src/storage/members.sql.ts';
 import { findPayerSetsSql } from '../src/storage/payer-set-store.ts';
+import { readRevenue, revenueSql } from '../src/storage/revenue.sql.ts';
 import { event, inOrder, tenantA } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { logger, openMetricsRows, partition } from './metrics-database.ts';
@@ -90,7 +94,7 @@ test(
 
     const window = { start, end, cut: cutWindow(start, end) };
     const ask = async (
-      read: typeof readKpiState | typeof readDistinctCounts,
+      read: (tx: Transaction, scope: ReadScope, asked: typeof window) => Promise<unknown>,
       botId: string,
       groupId = '',
     ) => {
@@ -100,6 +104,9 @@ test(
       );
       return accesses;
     };
+    // A bitmap is made by an index, which is noted beside it.
+    const indexes = (accesses: readonly Access[]) =>
+      [...new Set(accesses.map(({ by }) => by))].filter((by) => by !== 'Bitmap Heap Scan').sort();
     const rowsBy = (accesses: readonly Access[], index: string): number =>
       accesses.filter(({ by }) => by === index).reduce((sum, { rows }) => sum + rows, 0);
 
@@ -128,6 +135,31 @@ test(
         expect(rowsBy(distinct, 'member_sets_pkey')).toBeLessThanOrEqual(100);
         expect(rowsBy(distinct, 'interaction_facts_by_time')).toBeLessThan(60);
       }
+      for (const botId of ['', 'bot-3']) {
+        expect(indexes(await ask(readLatencyBins, botId))).toEqual([
+          'interaction_facts_by_time',
+          'latency_rollups_pkey',
+        ]);
+        const revenue = await ask((tx, scope, asked) => readRevenue(tx, scope, [asked]), botId);
+        expect(indexes(revenue)).toEqual([
+          'conversion_facts_by_time',
+          'refund_facts_by_time',
+          'revenue_rollups_pkey',
+        ]);
+        expect(rowsBy(revenue, 'revenue_rollups_pkey')).toBeLessThanOrEqual(100);
+        expect(indexes(await ask((tx, scope, asked) => readMembers(tx, scope, [asked]), botId))).toEqual([
+          'interaction_facts_by_time',
+          'member_sets_pkey',
+        ]);
+        expect(indexes(await ask((tx, scope, asked) => readPayers(tx, scope, asked, 'USD'), botId))).toEqual([
+          'conversion_facts_by_time',
+          'payer_sets_pkey',
+        ]);
+      }
+      expect(indexes(await ask(readLatencyBins, '', 'group-3'))).toEqual(['interaction_facts_by_group']);
+      expect(
+        indexes(await ask((tx, scope, asked) => readRevenue(tx, scope, [asked]), '', 'group-3')),
+      ).toEqual(['conversion_facts_by_group', 'refund_facts_by_group']);
       const ofGroup = await ask(readKpiState, '', 'group-3');
       expect(new Set(ofGroup.map(({ by }) => by))).toEqual(
         new Set(['interaction_facts_by_group', 'conversion_facts_by_group', 'feedback_facts_by_group']),
@@ -176,10 +208,19 @@ test.each([0, 20, 200, 2_000])(
     const [from, to] = [instants('2026-01-11'), instants('2026-02-10')];
     const [edgeFrom, edgeTo] = [instants('2026-02-10'), instants('2026-02-10T00:10:00Z')];
     const window = `${partition}, '${tenantA}', 1, '', array[2]::smallint[], ${from}, ${to}, ${edgeFrom}, ${edgeTo}`;
+    const several = `${partition}, '${tenantA}', 1, '', array[0], array[2]::smallint[], ${from}, ${to}, array[0], ${edgeFrom}, ${edgeTo}`;
     const bucket = `array[1], array[2], array['2026-01-11'::timestamptz], array['bot-1'], array['2026-01-11'::date]`;
     const statements = [
       { ...kpiStateSql, values: window, by: ['kpi_rollups_pkey', ...facts.map((name) => `${name}_by_time`)] },
       { ...activeMembersSql, values: window, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
+      { ...latencyBinsSql, values: window, by: ['latency_rollups_pkey', 'interaction_facts_by_time'] },
+      {
+        ...revenueSql,
+        values: several,
+        by: ['revenue_rollups_pkey', 'conversion_facts_by_time', 'refund_facts_by_time'],
+      },
+      { ...membersSql, values: several, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
+      { ...payersSql, values: `${several}, 'USD'`, by: ['payer_sets_pkey', 'conversion_facts_by_time'] },
       {
         ...userCountsSql,
         values: `${partition}, '${tenantA}', 1, array[1, 2, 3], now()`,

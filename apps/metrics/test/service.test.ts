@@ -218,7 +218,7 @@ test('without data a figure is 0 and says so', async () => {
       typeof value === 'object' && 'definitionId' in value ? [value] : [],
     ),
   );
-  expect(values).toHaveLength(15);
+  expect(values).toHaveLength(23);
   for (const value of values) expect(value).toMatchObject({ value: 0, hasData: false });
 });
 
@@ -342,8 +342,6 @@ test("a tenant's key and the operator acting for it get the same, another tenant
 
 test.each([
   'getConversationKpis',
-  'getRevenueKpis',
-  'getAudienceKpis',
   'listKpiPoints',
   'explainKpi',
   'listBotPerformanceMetrics',

@@ -1,5 +1,10 @@
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
-import { KpiUnit, type KpiValue, type LabelCount } from '@parley/contracts/parley/metrics/v1/kpi';
+import {
+  KpiUnit,
+  type CurrencyRevenue,
+  type KpiValue,
+  type LabelCount,
+} from '@parley/contracts/parley/metrics/v1/kpi';
 import { exitCode, type ExitCode } from '../exit-code.ts';
 import { contextJson, dashboardJson, isKpiValue, kpisJson, snakeCase } from '../kpi-json.ts';
 import { printJson, printTable } from '../print.ts';
@@ -13,7 +18,7 @@ export interface KpisOptions extends WindowOptions {
   readonly json?: boolean;
 }
 
-/** `parley kpis`: the guide's three dashboards, read in one snapshot. */
+/** `parley kpis`: all dashboards, read in one snapshot. */
 export async function kpisCommand(session: Session, options: KpisOptions): Promise<ExitCode> {
   const response = await session
     .client(MetricsService, 'metrics', options.tenant)
@@ -31,6 +36,8 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
     ['Customer experience', response.customerExperience],
     ['Operational efficiency', response.operational],
     ['Engagement', response.engagement],
+    ['Revenue, in minor units', response.revenue],
+    ['Audience', response.audience],
   ] as const) {
     session.stdout.write(`\n${title}\n`);
     printDashboard(session, dashboard);
@@ -63,12 +70,16 @@ export function scopeOf({ bot = '', group = '' }: Pick<KpisOptions, 'bot' | 'gro
 function printDashboard(session: Session, dashboard: object | undefined): void {
   const rows = Object.entries(dashboard ?? {}).flatMap(([field, value]: [string, unknown]) => {
     if (Array.isArray(value)) {
-      return (value as LabelCount[]).map(({ label, count }) => [
-        `${snakeCase(field)} ${label}`,
-        String(count),
-        '',
-        '',
-      ]);
+      return (value as (LabelCount | CurrencyRevenue)[]).map((entry) =>
+        entry.$typeName === 'parley.metrics.v1.LabelCount'
+          ? [`${snakeCase(field)} ${entry.label}`, String(entry.count), '', '']
+          : [
+              `${snakeCase(field)} ${entry.currencyCode}`,
+              String(entry.netMinorUnits),
+              '',
+              `n=${entry.conversionCount}`,
+            ],
+      );
     }
     if (!isKpiValue(value)) return [];
     return [[snakeCase(field), shown(value), interval(value), `n=${value.sampleSize}`]];
@@ -84,8 +95,10 @@ export function shown(figure: Pick<KpiValue, 'hasData' | 'unit' | 'value'>): str
     : String(Math.round(figure.value * 1000) / 1000);
 }
 
-function interval({ interval: bounds }: KpiValue): string {
-  return bounds ? `${percent(bounds.lower)} to ${percent(bounds.upper)}` : '';
+function interval({ unit, interval: bounds }: KpiValue): string {
+  if (!bounds) return '';
+  const end = (value: number): string => shown({ hasData: true, unit, value });
+  return `${end(bounds.lower)} to ${end(bounds.upper)}`;
 }
 
 function percent(share: number): string {

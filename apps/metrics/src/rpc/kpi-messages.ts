@@ -2,6 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { PositionSealer } from '@parley/access';
 import type {
+  AudienceKpisSchema,
   CustomerExperienceKpisSchema,
   EngagementKpisSchema,
   KpiContextSchema,
@@ -9,17 +10,35 @@ import type {
   KpiValueSchema,
   OperationalKpisSchema,
   RealTimeMetricsSchema,
+  RevenueKpisSchema,
 } from '@parley/contracts/parley/metrics/v1/kpi';
 import { KpiUnit as KpiUnitNumber } from '@parley/contracts/parley/metrics/v1/kpi';
 import {
+  audienceKpis,
   customerExperienceKpis,
   engagementKpis,
+  isNoRevenue,
+  latencyKpis,
+  lifecycleKpis,
+  minMeanSample,
+  netOf,
   operationalKpis,
   realTimeKpis,
   realTimeWindowSeconds,
+  revenueKpis,
 } from '@parley/kpi';
-import type { DistinctCounts, KpiDefinition, KpiState, KpiUnit, KpiValue } from '@parley/kpi';
+import type {
+  AudienceFacts,
+  DistinctCounts,
+  KpiMeaning,
+  KpiState,
+  KpiUnit,
+  KpiValue,
+  LatencyBins,
+  LifecycleFacts,
+} from '@parley/kpi';
 import type { ProjectionWatermark } from '@parley/projection';
+import type { Earnings } from '../use-cases/read-dashboards.ts';
 
 const units: Readonly<Record<KpiUnit, KpiUnitNumber>> = {
   count: KpiUnitNumber.COUNT,
@@ -41,11 +60,19 @@ export function toCustomerExperience(state: KpiState): MessageInitShape<typeof C
     })),
     positiveSentimentRate: toValue(kpis.positiveSentimentRate),
     csatTop2Rate: toValue(kpis.csatTop2Rate),
+    nps: toValue(kpis.nps),
+    avgCes: toValue(kpis.avgCes),
+    cesTop2Rate: toValue(kpis.cesTop2Rate),
+    thumbsUpRate: toValue(kpis.thumbsUpRate),
   };
 }
 
-export function toOperational(state: KpiState): MessageInitShape<typeof OperationalKpisSchema> {
+export function toOperational(
+  state: KpiState,
+  latencies: LatencyBins,
+): MessageInitShape<typeof OperationalKpisSchema> {
   const kpis = operationalKpis(state);
+  const percentiles = latencyKpis(latencies);
   return {
     containmentRate: toValue(kpis.containmentRate),
     resolutionRate: toValue(kpis.resolutionRate),
@@ -53,6 +80,10 @@ export function toOperational(state: KpiState): MessageInitShape<typeof Operatio
     totalConversions: toValue(kpis.totalConversions),
     avgResponseLatencyMs: toValue(kpis.avgResponseLatencyMs),
     convertedCount: toValue(kpis.convertedCount),
+    responseLatencyP50Ms: toValue(percentiles.responseLatencyP50Ms),
+    responseLatencyP90Ms: toValue(percentiles.responseLatencyP90Ms),
+    responseLatencyP95Ms: toValue(percentiles.responseLatencyP95Ms),
+    responseLatencyP99Ms: toValue(percentiles.responseLatencyP99Ms),
   };
 }
 
@@ -71,6 +102,62 @@ export function toEngagement(
   };
 }
 
+export function toRevenue({ facts, byCurrency }: Earnings): MessageInitShape<typeof RevenueKpisSchema> {
+  const kpis = revenueKpis(facts);
+  return {
+    revenue: toValue(kpis.revenue),
+    grossRevenue: toValue(kpis.grossRevenue),
+    refunded: toValue(kpis.refunded),
+    ...(facts.conversationCount !== undefined && {
+      revenuePerConversation: toValue(kpis.revenuePerConversation),
+    }),
+    revenuePerInteraction: toValue(kpis.revenuePerInteraction),
+    arpu: toValue(kpis.arpu),
+    arppu: toValue(kpis.arppu),
+    payingMembers: toValue(kpis.payingMembers),
+    avgOrderValue: toValue(kpis.avgOrderValue),
+    byCurrency: [...byCurrency]
+      .filter(([, sums]) => !isNoRevenue(sums))
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([currencyCode, sums]) => ({
+        currencyCode,
+        grossMinorUnits: sums.grossMinorUnits,
+        refundedMinorUnits: sums.refundedMinorUnits,
+        netMinorUnits: netOf(sums),
+        conversionCount: sums.orderCount,
+        refundCount: sums.refundCount,
+      })),
+  };
+}
+
+/** Without `lifecycle` what only GetAudienceKpis tells is absent: all of a tenant's time is read for it. */
+export function toAudience(
+  state: KpiState,
+  people: DistinctCounts,
+  audience: AudienceFacts,
+  lifecycle?: LifecycleFacts,
+): MessageInitShape<typeof AudienceKpisSchema> {
+  const kpis = audienceKpis(audience);
+  const life = lifecycle && lifecycleKpis(lifecycle);
+  return {
+    activeMembers: toValue(engagementKpis(state, people).activeMembers),
+    dau: toValue(kpis.dau),
+    wau: toValue(kpis.wau),
+    mau: toValue(kpis.mau),
+    stickiness: toValue(kpis.stickiness),
+    ...(life && {
+      newMembers: toValue(life.newMembers),
+      returningMembers: toValue(life.returningMembers),
+      resurrectedMembers: toValue(life.resurrectedMembers),
+      dormantMembers: toValue(life.dormantMembers),
+      activeDayDistribution: life.activeDayDistribution.map(({ label, count }) => ({
+        label,
+        count: BigInt(count),
+      })),
+    }),
+  };
+}
+
 export function toRealTime(state: KpiState): MessageInitShape<typeof RealTimeMetricsSchema> {
   const kpis = realTimeKpis(state);
   return {
@@ -81,7 +168,7 @@ export function toRealTime(state: KpiState): MessageInitShape<typeof RealTimeMet
   };
 }
 
-export function toDefinition(definition: KpiDefinition): MessageInitShape<typeof KpiDefinitionSchema> {
+export function toDefinition(definition: KpiMeaning): MessageInitShape<typeof KpiDefinitionSchema> {
   const { definitionId, name, group, description, formula, unit, source, isProportion } = definition;
   return { definitionId, name, group, description, formula, unit: units[unit], source, isProportion };
 }
@@ -115,6 +202,7 @@ function toValue({
     ...value,
     sampleSize: BigInt(sampleSize),
     unit: units[unit],
+    smallSample: sampleSize < minMeanSample,
     ...(interval === undefined ? {} : { interval: { ...interval } }),
   };
 }

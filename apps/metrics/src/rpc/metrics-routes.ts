@@ -5,21 +5,30 @@ import { RealTimeMetricsSchema } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { KpiScope, KpiWindow as KpiWindowMessage } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { DomainError, invalidArgument } from '@parley/errors';
-import { kpiDefinitions } from '@parley/kpi';
-import type { ProjectionProgress, ProjectionReader } from '@parley/projection';
+import { allKpiMeanings } from '@parley/kpi';
+import type { ProjectionProgress, ProjectionReader, ProjectionWatermark } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
 import { kpiProjection } from '../projection/kpi-projection.ts';
 import { createLiveFeed } from '../use-cases/live-feed.ts';
+import {
+  readAudienceDashboard,
+  readDashboards,
+  readRevenueDashboard,
+  readSumsAndLatencies,
+} from '../use-cases/read-dashboards.ts';
+import type { DashboardQuestion } from '../use-cases/read-dashboards.ts';
 import { readSums, readSumsAndPeople } from '../use-cases/read-kpis.ts';
 import type { KpiQuestion } from '../use-cases/read-kpis.ts';
 import {
+  toAudience,
   toContext,
   toCustomerExperience,
   toDefinition,
   toEngagement,
   toOperational,
   toRealTime,
+  toRevenue,
 } from './kpi-messages.ts';
 import { lastHour, parseWindow } from './parse-window.ts';
 import type { ZonedWindow } from './parse-window.ts';
@@ -62,6 +71,17 @@ export function createMetricsRoutes({
     return { state, people, context: toContext(question, window, watermark, positions) };
   };
 
+  const dashboardQuestionOf = (request: KpiRequest, handler: HandlerContext): DashboardQuestion => {
+    const window = windowOf(request, handler);
+    return {
+      ...toQuestion(request, window, positions, handler),
+      timeZone: window.timeZone,
+      currencyCode: tenantOf(handler).currency,
+    };
+  };
+  const contextOf = (question: DashboardQuestion, watermark: ProjectionWatermark) =>
+    toContext(question, { ...question.window, timeZone: question.timeZone }, watermark, positions);
+
   const realTime = createLiveFeed<RealTimeQuestion, RealTimeAnswer>({
     keyOf: ({ tenantId, botId, groupId, timeZone }) => JSON.stringify([tenantId, botId, groupId, timeZone]),
     async read(asked, signal) {
@@ -93,20 +113,43 @@ export function createMetricsRoutes({
       return { kpis: toCustomerExperience(state), context };
     },
     async getOperationalKpis(request, handler) {
-      const { state, context } = await sumsOf(request, windowOf(request, handler), handler);
-      return { kpis: toOperational(state), context };
+      const window = windowOf(request, handler);
+      const question = toQuestion(request, window, positions, handler);
+      const { state, latencies, watermark } = await readSumsAndLatencies(reader, question);
+      return {
+        kpis: toOperational(state, latencies),
+        context: toContext(question, window, watermark, positions),
+      };
     },
     async getEngagementKpis(request, handler) {
       const { state, people, context } = await sumsAndPeopleOf(request, handler);
       return { kpis: toEngagement(state, people), context };
     },
+    async getRevenueKpis(request, handler) {
+      const question = dashboardQuestionOf(request, handler);
+      const { earnings, watermark } = await readRevenueDashboard(reader, question);
+      return { kpis: toRevenue(earnings), context: contextOf(question, watermark) };
+    },
+    async getAudienceKpis(request, handler) {
+      const question = dashboardQuestionOf(request, handler);
+      const found = await readAudienceDashboard(reader, question);
+      const { state, people, audience, lifecycle, watermark } = found;
+      return {
+        kpis: toAudience(state, people, audience, lifecycle),
+        context: contextOf(question, watermark),
+      };
+    },
     async getKpis(request, handler) {
-      const { state, people, context } = await sumsAndPeopleOf(request, handler);
+      const question = dashboardQuestionOf(request, handler);
+      const found = await readDashboards(reader, question);
+      const { state, people, latencies, earnings, audience, watermark } = found;
       return {
         customerExperience: toCustomerExperience(state),
-        operational: toOperational(state),
+        operational: toOperational(state, latencies),
         engagement: toEngagement(state, people),
-        context,
+        revenue: toRevenue(earnings),
+        audience: toAudience(state, people, audience),
+        context: contextOf(question, watermark),
       };
     },
     async getRealTimeMetrics(request, handler) {
@@ -122,11 +165,9 @@ export function createMetricsRoutes({
       const answers = realTime.watch({ ...question, timeZone }, handler.signal);
       return toWatchResponses(answers, { resumeToken, handler, now });
     },
-    listKpiDefinitions: () => ({ definitions: kpiDefinitions.map(toDefinition) }),
+    listKpiDefinitions: () => ({ definitions: allKpiMeanings.map(toDefinition) }),
 
     getConversationKpis: () => notYet('GetConversationKpis', 'say how whole conversations went'),
-    getRevenueKpis: () => notYet('GetRevenueKpis', 'say what is earned'),
-    getAudienceKpis: () => notYet('GetAudienceKpis', 'say who is there'),
     listKpiPoints: () => notYet('ListKpiPoints', 'list one KPI over time'),
     explainKpi: () => notYet('ExplainKpi', 'list the events behind a figure'),
     listBotPerformanceMetrics: () => notYet('ListBotPerformanceMetrics', 'list metrics of bots by period'),

@@ -4,25 +4,34 @@ import { countOf, defineKpi, evaluateKpi } from './kpi-definition.ts';
 import type { KpiParts } from './kpi-definition.ts';
 import type { KpiValue } from './kpi-value.ts';
 
-/** Who was there. */
+/** How many were there. */
 export interface AudienceFacts {
   /** Interactions of the window, anonymous ones included. */
   readonly interactionCount: number;
-  /** Of each of the window's days; one that the window holds in part by that part. */
+  /** Different members of each of the window's days; of one that the window holds in part, those of that part. */
+  readonly dayCounts: readonly number[];
+  /** Different members of the 7 days up to the window's end. */
+  readonly weekCount: number;
+  /** Different members of the 30 days up to the window's end. */
+  readonly monthCount: number;
+}
+
+/** Who was there, in the window and before it. */
+export interface LifecycleFacts {
+  /** Interactions of the window, anonymous ones included. */
+  readonly interactionCount: number;
+  /** Members of each of the window's days. */
   readonly days: readonly Members[];
-  /** Of the window. */
+  /** Members of the window. */
   readonly window: Members;
-  /** Of the 7 days up to the window's end. */
-  readonly week: Members;
-  /** Of the 30 days up to the window's end. */
-  readonly month: Members;
-  /** Of the window of the same length before it. */
+  /** Those of the window of the same length before it. */
   readonly before: Members;
-  /** Of all time before the window. */
+  /** Those of all time before the window. */
   readonly ever: Members;
 }
 
 type Input = readonly [facts: AudienceFacts];
+type LifecycleInput = readonly [facts: LifecycleFacts];
 
 /** Who is there on a day. */
 export const dau = defineKpi<Input>({
@@ -48,8 +57,8 @@ export const wau = defineKpi<Input>({
   unit: 'count',
   source: 'definition D10',
   isProportion: false,
-  parts: ({ week, interactionCount }) =>
-    countOf(week.length, week.length, week.length > 0 || interactionCount > 0),
+  parts: ({ weekCount, interactionCount }) =>
+    countOf(weekCount, weekCount, weekCount > 0 || interactionCount > 0),
 });
 
 /** Who is there in a month. */
@@ -62,8 +71,8 @@ export const mau = defineKpi<Input>({
   unit: 'count',
   source: 'definition D10',
   isProportion: false,
-  parts: ({ month, interactionCount }) =>
-    countOf(month.length, month.length, month.length > 0 || interactionCount > 0),
+  parts: ({ monthCount, interactionCount }) =>
+    countOf(monthCount, monthCount, monthCount > 0 || interactionCount > 0),
 });
 
 /** How many days of a month a member is there. */
@@ -77,7 +86,7 @@ export const stickiness = defineKpi<Input>({
   isProportion: false,
   parts: (facts) => {
     const { numerator, denominator } = dauParts(facts);
-    const size = facts.month.length;
+    const size = facts.monthCount;
     return {
       numerator: denominator > 0 ? numerator / denominator : 0,
       denominator: size,
@@ -90,7 +99,7 @@ export const stickiness = defineKpi<Input>({
 const lifecycleSource = 'definition D10; PostHog’s lifecycle';
 
 /** Who came for the first time. */
-export const newMembers = defineKpi<Input>({
+export const newMembers = defineKpi<LifecycleInput>({
   definitionId: 'parley.v1/new_members',
   group: 'audience',
   description: 'Members of the window who were never seen before it.',
@@ -102,7 +111,7 @@ export const newMembers = defineKpi<Input>({
 });
 
 /** Who stayed. */
-export const returningMembers = defineKpi<Input>({
+export const returningMembers = defineKpi<LifecycleInput>({
   definitionId: 'parley.v1/returning_members',
   group: 'audience',
   description: 'Members of the window who were also seen in the window of the same length before it.',
@@ -114,7 +123,7 @@ export const returningMembers = defineKpi<Input>({
 });
 
 /** Who came back. */
-export const resurrectedMembers = defineKpi<Input>({
+export const resurrectedMembers = defineKpi<LifecycleInput>({
   definitionId: 'parley.v1/resurrected_members',
   group: 'audience',
   description:
@@ -127,7 +136,7 @@ export const resurrectedMembers = defineKpi<Input>({
 });
 
 /** Who stayed away. */
-export const dormantMembers = defineKpi<Input>({
+export const dormantMembers = defineKpi<LifecycleInput>({
   definitionId: 'parley.v1/dormant_members',
   group: 'audience',
   description: 'Members of the window of the same length before it who were not seen in it.',
@@ -144,6 +153,10 @@ export interface AudienceKpis {
   readonly wau: KpiValue;
   readonly mau: KpiValue;
   readonly stickiness: KpiValue;
+}
+
+/** The figures about who came, stayed and went. */
+export interface LifecycleKpis {
   readonly newMembers: KpiValue;
   readonly returningMembers: KpiValue;
   readonly resurrectedMembers: KpiValue;
@@ -159,6 +172,12 @@ export function audienceKpis(facts: AudienceFacts): AudienceKpis {
     wau: evaluateKpi(wau, facts),
     mau: evaluateKpi(mau, facts),
     stickiness: evaluateKpi(stickiness, facts),
+  };
+}
+
+/** The figures of these facts. */
+export function lifecycleKpis(facts: LifecycleFacts): LifecycleKpis {
+  return {
     newMembers: evaluateKpi(newMembers, facts),
     returningMembers: evaluateKpi(returningMembers, facts),
     resurrectedMembers: evaluateKpi(resurrectedMembers, facts),
@@ -169,12 +188,12 @@ export function audienceKpis(facts: AudienceFacts): AudienceKpis {
   };
 }
 
-function dauParts({ days, interactionCount }: AudienceFacts): KpiParts {
-  const sum = days.reduce((total, day) => total + day.length, 0);
-  return { numerator: sum, denominator: days.length, sampleSize: sum, hasData: interactionCount > 0 };
+function dauParts({ dayCounts, interactionCount }: AudienceFacts): KpiParts {
+  const sum = dayCounts.reduce((total, count) => total + count, 0);
+  return { numerator: sum, denominator: dayCounts.length, sampleSize: sum, hasData: interactionCount > 0 };
 }
 
-function lifecycleParts(facts: AudienceFacts, counter: keyof Lifecycle): KpiParts {
+function lifecycleParts(facts: LifecycleFacts, counter: keyof Lifecycle): KpiParts {
   const { window, before, ever, interactionCount } = facts;
   const count = lifecycleOf(window, before, ever)[counter];
   return countOf(count, window.length, count > 0 || interactionCount > 0);

@@ -1,35 +1,33 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { activeDayDistribution, lifecycleOf } from './audience.ts';
-import { audienceKpis } from './audience-kpis.ts';
-import type { AudienceFacts } from './audience-kpis.ts';
+import { audienceKpis, lifecycleKpis } from './audience-kpis.ts';
+import type { AudienceFacts, LifecycleFacts } from './audience-kpis.ts';
+import type { KpiValue } from './kpi-value.ts';
 
-const nobody: AudienceFacts = {
+const nobody: AudienceFacts = { interactionCount: 0, dayCounts: [0, 0], weekCount: 0, monthCount: 0 };
+const neverAnybody: LifecycleFacts = {
   interactionCount: 0,
   days: [[], []],
   window: [],
-  week: [],
-  month: [],
   before: [],
   ever: [],
 };
 
+const valuesOf = (kpis: Readonly<Record<string, KpiValue>>) =>
+  Object.fromEntries(Object.entries(kpis).map(([name, { value }]) => [name, value]));
+
 test('three days of five members give what a pencil gives', () => {
-  const kpis = audienceKpis({
+  const kpis = audienceKpis({ interactionCount: 40, dayCounts: [3, 1, 2], weekCount: 4, monthCount: 5 });
+  expect(valuesOf({ ...kpis })).toEqual({ dau: 2, wau: 4, mau: 5, stickiness: 0.4 });
+  const { activeDayDistribution: distribution, ...life } = lifecycleKpis({
     interactionCount: 40,
     days: [[1, 2, 3], [2], [2, 3]],
     window: [1, 2, 3],
-    week: [1, 2, 3, 4],
-    month: [1, 2, 3, 4, 5],
     before: [2, 4],
     ever: [2, 3, 4, 5],
   });
-  const { activeDayDistribution: distribution, ...values } = kpis;
-  expect(Object.fromEntries(Object.entries(values).map(([name, { value }]) => [name, value]))).toEqual({
-    dau: 2,
-    wau: 4,
-    mau: 5,
-    stickiness: 0.4,
+  expect(valuesOf(life)).toEqual({
     newMembers: 1,
     returningMembers: 1,
     resurrectedMembers: 1,
@@ -43,8 +41,10 @@ test('three days of five members give what a pencil gives', () => {
 });
 
 test('of nobody there is no figure; where only nobody in particular spoke, 0 is one', () => {
-  const { activeDayDistribution: none, ...values } = audienceKpis(nobody);
-  for (const value of Object.values(values)) expect(value).toMatchObject({ value: 0, hasData: false });
+  const { activeDayDistribution: none, ...life } = lifecycleKpis(neverAnybody);
+  for (const value of Object.values({ ...audienceKpis(nobody), ...life })) {
+    expect(value).toMatchObject({ value: 0, hasData: false });
+  }
   expect(none.every(({ count }) => count === 0)).toBe(true);
   const anonymous = audienceKpis({ ...nobody, interactionCount: 2 });
   expect(anonymous.dau).toMatchObject({ value: 0, hasData: true });

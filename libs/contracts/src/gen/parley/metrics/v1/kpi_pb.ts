@@ -465,28 +465,28 @@ export type CustomerExperienceKpis = Message<"parley.metrics.v1.CustomerExperien
   csatResponseRate?: KpiValue | undefined;
 
   /**
-   * Share of the NPS ratings of 9 and 10, less that of 0 to 6; times 100, so -100 to 100. Not served yet: absent.
+   * Share of the NPS ratings of 9 and 10, less that of 0 to 6; times 100, so -100 to 100.
    *
    * @generated from field: parley.metrics.v1.KpiValue nps = 6;
    */
   nps?: KpiValue | undefined;
 
   /**
-   * Mean of the CES ratings, in points of their scale. Not served yet: absent.
+   * Mean of the CES ratings, in points of their scale.
    *
    * @generated from field: parley.metrics.v1.KpiValue avg_ces = 7;
    */
   avgCes?: KpiValue | undefined;
 
   /**
-   * Share of the CES ratings in the upper two points of their scale. Not served yet: absent.
+   * Share of the CES ratings in the upper two points of their scale.
    *
    * @generated from field: parley.metrics.v1.KpiValue ces_top2_rate = 8;
    */
   cesTop2Rate?: KpiValue | undefined;
 
   /**
-   * Share of the thumbs that are up. Not served yet: absent.
+   * Share of the thumbs that are up.
    *
    * @generated from field: parley.metrics.v1.KpiValue thumbs_up_rate = 9;
    */
@@ -549,28 +549,28 @@ export type OperationalKpis = Message<"parley.metrics.v1.OperationalKpis"> & {
   convertedCount?: KpiValue | undefined;
 
   /**
-   * Median response time, zeros counted, within 1 % of the true one. Not served yet: absent.
+   * Median response time, zeros counted, within 1 % of the true one.
    *
    * @generated from field: parley.metrics.v1.KpiValue response_latency_p50_ms = 7;
    */
   responseLatencyP50Ms?: KpiValue | undefined;
 
   /**
-   * The same for 90 % of the interactions. Not served yet: absent.
+   * The same for 90 % of the interactions.
    *
    * @generated from field: parley.metrics.v1.KpiValue response_latency_p90_ms = 8;
    */
   responseLatencyP90Ms?: KpiValue | undefined;
 
   /**
-   * The same for 95 % of the interactions. Not served yet: absent.
+   * The same for 95 % of the interactions.
    *
    * @generated from field: parley.metrics.v1.KpiValue response_latency_p95_ms = 9;
    */
   responseLatencyP95Ms?: KpiValue | undefined;
 
   /**
-   * The same for 99 % of the interactions. Not served yet: absent.
+   * The same for 99 % of the interactions.
    *
    * @generated from field: parley.metrics.v1.KpiValue response_latency_p99_ms = 10;
    */
@@ -782,7 +782,7 @@ export type RevenueKpis = Message<"parley.metrics.v1.RevenueKpis"> & {
   refunded?: KpiValue | undefined;
 
   /**
-   * Revenue by conversations.
+   * Revenue by conversations. Not served yet: absent.
    *
    * @generated from field: parley.metrics.v1.KpiValue revenue_per_conversation = 4;
    */
@@ -810,7 +810,7 @@ export type RevenueKpis = Message<"parley.metrics.v1.RevenueKpis"> & {
   arppu?: KpiValue | undefined;
 
   /**
-   * Different members with a conversion of a value above 0.
+   * Different members with a conversion of a value above 0 in the tenant's currency.
    *
    * @generated from field: parley.metrics.v1.KpiValue paying_members = 8;
    */
@@ -936,7 +936,7 @@ export type AudienceKpis = Message<"parley.metrics.v1.AudienceKpis"> & {
   stickiness?: KpiValue | undefined;
 
   /**
-   * Members of the window who were never seen before it.
+   * Members of the window who were never seen before it. This and what follows is told by GetAudienceKpis alone.
    *
    * @generated from field: parley.metrics.v1.KpiValue new_members = 6;
    */

@@ -472,14 +472,14 @@ export type GetKpisResponse = Message<"parley.metrics.v1.GetKpisResponse"> & {
   conversations?: ConversationKpis | undefined;
 
   /**
-   * What is earned. Not served yet: absent.
+   * What is earned.
    *
    * @generated from field: parley.metrics.v1.RevenueKpis revenue = 6;
    */
   revenue?: RevenueKpis | undefined;
 
   /**
-   * Who is there. Not served yet: absent.
+   * Who is there: `active_members`, `dau`, `wau`, `mau` and `stickiness`.
    *
    * @generated from field: parley.metrics.v1.AudienceKpis audience = 7;
    */
@@ -1622,7 +1622,7 @@ export const MetricsService: GenService<{
     output: typeof GetConversationKpisResponseSchema;
   },
   /**
-   * Returns what is earned. Not served yet: UNIMPLEMENTED.
+   * Returns what is earned.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.GetRevenueKpis
    */
@@ -1632,7 +1632,7 @@ export const MetricsService: GenService<{
     output: typeof GetRevenueKpisResponseSchema;
   },
   /**
-   * Returns who is there. Not served yet: UNIMPLEMENTED.
+   * Returns who is there.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.GetAudienceKpis
    */
