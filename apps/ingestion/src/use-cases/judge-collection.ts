@@ -347,7 +347,7 @@ export function judgeTenant(figures: TenantFigures): readonly Finding[] {
     findings.push({
       code: 'ANCIENT_EVENTS',
       severity: hours.size > thresholds.importHours ? 'warning' : 'info',
-      evidence: `${ancient} of ${sum('accepted')} accepted events were received more than seven days after they occurred, within ${hours.size} hours${byBot(collected, 'ancient')}.`,
+      evidence: `${ancient} of ${sum('accepted')} accepted events were received more than seven days after they occurred, within ${hours.size === 1 ? 'an hour' : `${hours.size} hours`}${byBot(collected, 'ancient')}.`,
       advice: ancientAdvice,
     });
   }

@@ -92,7 +92,8 @@ async function* transcoded(chunks: AsyncIterable<Buffer>, label: string): AsyncG
 }
 
 const invalidEncoding = { kind: 'invalid-argument', reason: 'INVALID_ENCODING' } as const;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+// What looks like a mark inside of a file is text.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * A piece of a file as text.

@@ -290,6 +290,11 @@ test('CSV: what is not UTF-8 is told by its line, and read when its encoding is 
   ]);
 });
 
+test('CSV: what looks like a byte order mark inside of a file is text', async () => {
+  const rows = await fieldsOf('csv', '\uFEFFmessage_text,timestamp\n\uFEFFHi,2026-03-01\n');
+  expect(rows).toMatchObject([{ message_text: '\uFEFFHi' }]);
+});
+
 test('CSV: two columns of a name are both kept, and so is one without a name', async () => {
   const file = 'message_text,timestamp,note,note,,message_text\nHi,2026-03-01,a,b,c,d\n';
   const [row] = await fieldsOf('csv', file);

@@ -72,6 +72,14 @@ test('the byte order mark says the encoding, else who calls; what is neither is 
   });
 });
 
+test('a mark before a line of files that were put together is left out', async () => {
+  const lines = await linesOf(Buffer.from('\uFEFF{}\n\uFEFF{}\n'), 2);
+  expect(lines).toEqual([
+    { number: 1, text: '{}' },
+    { number: 2, text: '{}' },
+  ]);
+});
+
 test('a file that is not there is told where it is read, and nowhere else', async () => {
   const lines = readLines(openFile('/nowhere/at/all', process.stdin));
   await new Promise((resolve) => setTimeout(resolve, 20));

@@ -89,7 +89,8 @@ export async function* splitLines(chunks: AsyncIterable<Buffer>): AsyncGenerator
 /** Bytes as text, where they are UTF-8. */
 export function decode(parts: readonly Buffer[]): { readonly text: string } | { readonly fault: Fault } {
   try {
-    return { text: decodeUtf8(Buffer.concat(parts)) };
+    // Files that were put together have a mark before the first line of each.
+    return { text: decodeUtf8(Buffer.concat(parts)).replace(/^\uFEFF/, '') };
   } catch (error) {
     return { fault: faultOf(error) };
   }
