@@ -921,7 +921,7 @@ export type EventResult = Message<"parley.ingestion.v1.EventResult"> & {
 
   /**
    * Why not, when it was rejected or is in conflict: `INVALID_FIELDS`, `MALFORMED`, `TOO_OLD`, `TOO_FAR_AHEAD`,
-   * `KIND_NOT_ALLOWED`, `EVENT_CONFLICT`, `NO_CONSENT`, `MEMBER_ERASED`.
+   * `KIND_NOT_ALLOWED`, `TOO_MANY_BOTS`, `EVENT_CONFLICT`, `NO_CONSENT`, `MEMBER_ERASED`.
    *
    * @generated from field: string reason = 3;
    */
@@ -1396,7 +1396,8 @@ export const IngestionService: GenService<{
   /**
    * The same as a stream, for producers that never stop: batches go in, an acknowledgement comes back for each, in their
    * order, once it is durable. The server reads on as long as no more than a few batches wait to be written and their
-   * acknowledgements are read: flow control of HTTP/2 holds the producer back, nothing is refused for haste. A stream
+   * acknowledgements are read: flow control of HTTP/2 holds the producer back, nothing is refused for haste, also
+   * where the tenant has sent more than it may; only to open more streams than it may is refused. A stream
    * that breaks is resumed by a new one that sends again what was not acknowledged, under the same ids. The server ends
    * a stream with UNAVAILABLE and RetryInfo when it shuts down, and with UNAUTHENTICATED within five seconds after its
    * key was revoked; what was acknowledged before stays.
