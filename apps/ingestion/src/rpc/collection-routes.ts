@@ -1,4 +1,3 @@
-import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { PositionSealer } from '@parley/access';
 import {
@@ -18,6 +17,7 @@ import { openPosition } from './open-position.ts';
 import { createRecordFile } from './record-file.ts';
 import type { RecordFileFormat } from './record-file.ts';
 import type { AuditTextReads } from './text-read-audit.ts';
+import { windowBounds } from './window-bounds.ts';
 
 export interface CollectionDependencies {
   readonly reader: ProjectionReader;
@@ -59,7 +59,7 @@ export function createExporting({
         groupId: request.groupId || undefined,
         memberId:
           request.memberId === '' ? undefined : (await privacy.memberIds(tenant, request.memberId))[0],
-        ...windowOf(request),
+        ...windowBounds(request),
       };
       const minPosition = openPosition(positions, tenant, request.minPosition);
       const given = audit(context, {
@@ -104,20 +104,6 @@ export function createExporting({
       }
     },
   };
-}
-
-function windowOf(request: {
-  readonly windowStart?: Parameters<typeof timestampDate>[0] | undefined;
-  readonly windowEnd?: Parameters<typeof timestampDate>[0] | undefined;
-}) {
-  const windowStart = request.windowStart && timestampDate(request.windowStart);
-  const windowEnd = request.windowEnd && timestampDate(request.windowEnd);
-  if (windowStart !== undefined && windowEnd !== undefined && windowStart > windowEnd) {
-    throw invalidArgument([
-      { field: 'window_end', description: 'must not be before window_start', reason: 'WINDOW_REVERSED' },
-    ]);
-  }
-  return { windowStart, windowEnd };
 }
 
 /** Validation lets in what the maps hold. */

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { PositionSealer } from '@parley/access';
 import { InteractionSchema, UnderstandingSchema } from '@parley/contracts/parley/ingestion/v1/event';
@@ -9,7 +9,7 @@ import type {
   InteractionRecord,
   ListInteractionsRequest,
 } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
-import { DomainError, invalidArgument } from '@parley/errors';
+import { DomainError } from '@parley/errors';
 import { eventKeyOf } from '@parley/event';
 import type { ProjectionReader } from '@parley/projection';
 import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
@@ -19,6 +19,7 @@ import { findInteraction, listInteractions } from '../storage/interactions.sql.t
 import type { InteractionRow } from '../storage/interactions.sql.ts';
 import type { PrivacyStore } from '../storage/privacy-store.ts';
 import { openPosition } from './open-position.ts';
+import { windowBounds } from './window-bounds.ts';
 import type { AuditTextReads } from './text-read-audit.ts';
 
 export interface ReadingDependencies {
@@ -108,21 +109,13 @@ function countTexts(rows: readonly InteractionRow[]): number {
 }
 
 function filterOf(request: ListInteractionsRequest) {
-  const windowStart = request.windowStart && timestampDate(request.windowStart);
-  const windowEnd = request.windowEnd && timestampDate(request.windowEnd);
-  if (windowStart !== undefined && windowEnd !== undefined && windowStart > windowEnd) {
-    throw invalidArgument([
-      { field: 'window_end', description: 'must not be before window_start', reason: 'WINDOW_REVERSED' },
-    ]);
-  }
   return {
     botId: request.botId || undefined,
     groupId: request.groupId || undefined,
     memberId: request.memberId || undefined,
     conversationId: request.conversationId || undefined,
     intent: request.intent || undefined,
-    windowStart,
-    windowEnd,
+    ...windowBounds(request),
   };
 }
 

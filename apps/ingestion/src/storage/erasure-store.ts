@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '@parley/database';
+import { isUuid } from '@parley/event';
 import type { TenantPlace } from './privacy.sql.ts';
 import { changeRules } from './privacy-store.ts';
 
@@ -89,7 +90,7 @@ export function createErasureStore({
     },
 
     async find(place, receiptId) {
-      if (!uuid.test(receiptId)) return undefined;
+      if (!isUuid(receiptId)) return undefined;
       const [receipt] = await app.withTenant(place.tenantId, (tx) =>
         readReceipts(tx, place, 'e.receipt_id = $3', [receiptId]),
       );
@@ -109,8 +110,6 @@ export function createErasureStore({
       ),
   };
 }
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 async function findReceiptId(
   tx: Transaction,

@@ -3,7 +3,7 @@ import type { Tenant } from '@parley/access';
 import type { Database } from '@parley/database';
 import { DomainError } from '@parley/errors';
 import type { FieldViolation } from '@parley/errors';
-import { eventKinds, findEventKind } from '@parley/event';
+import { eventKinds, findEventKind, isUuid } from '@parley/event';
 import type { EventKindNumber } from '@parley/event';
 import { QuarantinedEventEntity } from './entities.ts';
 import type { QuarantinedEventRow } from './entities.ts';
@@ -127,7 +127,7 @@ export function createQuarantineStore({
 
     get: ({ partition, tenantId }, quarantineId) =>
       app.entities(tenantId, async (em) => {
-        const row = uuid.test(quarantineId)
+        const row = isUuid(quarantineId)
           ? await em.findOne(QuarantinedEventEntity, { partition, tenantId, quarantineId })
           : null;
         if (row === null) {
@@ -142,14 +142,12 @@ export function createQuarantineStore({
 
     remove: ({ partition, tenantId }, quarantineId) =>
       app.entities(tenantId, async (em) => {
-        if (uuid.test(quarantineId)) {
+        if (isUuid(quarantineId)) {
           await em.nativeDelete(QuarantinedEventEntity, { partition, tenantId, quarantineId });
         }
       }),
   };
 }
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 function contentHash(body: Uint8Array): string {
   const hex = hash('sha256', body, 'hex');

@@ -1,10 +1,10 @@
 import type { Database } from '@parley/database';
+import { isUuid } from '@parley/event';
 import { DomainError } from '@parley/errors';
 import type { ErasureCoordinator } from '@parley/service';
 import { listUnconfirmed, writeConfirmation } from '../storage/erasure-steps.sql.ts';
 
 const listedAtOnce = 100;
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Takes the confirmations of the other services. @param wake tells who carries erasures out that there is one. */
 export function createErasureCoordinator(worker: Database, wake: () => void): ErasureCoordinator {
@@ -12,7 +12,7 @@ export function createErasureCoordinator(worker: Database, wake: () => void): Er
     listPending: (service) => listUnconfirmed(worker, service, listedAtOnce),
     async confirm({ receiptId, service, erased, isLogEmptied }) {
       const isKnown =
-        uuid.test(receiptId) &&
+        isUuid(receiptId) &&
         (await writeConfirmation(worker, { receiptId, service, places: erased, isFinal: isLogEmptied }));
       if (!isKnown) {
         throw new DomainError(`There is no receipt ${JSON.stringify(receiptId)}.`, {
