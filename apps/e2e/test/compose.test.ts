@@ -23,7 +23,7 @@ beforeAll(async () => {
   secrets = await makeSecrets(folder);
   file = readComposeFile(composeText, { PARLEY_SECRETS: secrets });
   composition = await startComposition(file, join(folder, 'run'));
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   await composition?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -43,23 +43,25 @@ test('each service starts after its migration, and those that read the log when 
   }
 });
 
+/** The CLI with the operator's key. */
+async function cli(...args: readonly string[]) {
+  return run({
+    name: 'parley',
+    command: ['node', 'apps/cli/src/main.ts', ...args, '--json'],
+    env: {
+      PARLEY_KEY: await readFile(join(secrets, 'operator-key'), 'utf8'),
+      ...Object.fromEntries(
+        services.map((name) => [`PARLEY_${name.toUpperCase()}_URL`, composition.urlOf(name)]),
+      ),
+    },
+  });
+}
+
 test('what is imported into these processes gives the known figures', async () => {
   const dataset = demoDataset();
   const lines = join(folder, 'lines.jsonl.gz');
   await writeFile(lines, gzipSync(dataset.lines.join('\n')));
   const operatorKey = await readFile(join(secrets, 'operator-key'), 'utf8');
-  const cli = (...args: string[]) =>
-    run({
-      name: 'parley',
-      command: ['node', 'apps/cli/src/main.ts', ...args, '--json'],
-      env: {
-        PARLEY_KEY: operatorKey,
-        ...Object.fromEntries(
-          services.map((name) => [`PARLEY_${name.toUpperCase()}_URL`, composition.urlOf(name)]),
-        ),
-      },
-    });
-
   const imported = await cli('import', lines, '--create-tenants', '--wait');
   expect(imported).toMatchObject({ code: 0 });
   expect(JSON.parse(imported.stdout)).toMatchObject({ accepted: dataset.lines.length, rejected: 0 });
@@ -76,6 +78,27 @@ test('what is imported into these processes gives the known figures', async () =
       { name: 'metrics.kpi', differences: 0 },
     ],
   });
+}, 120_000);
+
+test('a member is erased once every one of these services has said so', async () => {
+  const line = { type: 'interaction', id: 'e-1', tenant: 'erasing', timestamp: '2026-03-08T12:00:00Z' };
+  const lines = join(folder, 'erasing.jsonl');
+  await writeFile(lines, JSON.stringify({ ...line, bot_id: 'b', member_id: 'm-1', intent: 'order' }));
+  expect(await cli('import', lines, '--create-tenants', '--wait')).toMatchObject({ code: 0 });
+  const erased = await cli('erase', '--tenant', 'erasing', '--member', 'm-1', '--wait');
+  expect(erased).toMatchObject({ code: 0 });
+  expect(JSON.parse(erased.stdout)).toMatchObject({
+    completed_at: expect.any(String),
+    pending_services: [],
+    erased: expect.arrayContaining([
+      { service: 'metrics', place: 'interaction_facts', row_count_before: 1, row_count_after: 0 },
+    ]),
+  });
+  const confirmed = await query(
+    composition.databaseUrl,
+    'select service from ingestion.erasure_confirmations where is_final order by service',
+  );
+  expect(confirmed).toEqual(['experiment', 'metrics', 'optimizer'].map((service) => ({ service })));
 }, 120_000);
 
 test("a service's secret opens its own roles, and no others", async () => {

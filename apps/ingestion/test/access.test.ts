@@ -163,19 +163,3 @@ test.each(methods)('$name is for those alone whom its contract names', async ({ 
     'a service with another secret': 'unauthenticated',
   });
 });
-
-test('what waits for a later release says so', async () => {
-  const { rotateApiKey } = TenantService.method;
-  const served: readonly DescMethod[] = [
-    PrivacyService.method.getPrivacySettings,
-    PrivacyService.method.updatePrivacySettings,
-    PrivacyService.method.previewRetention,
-    PrivacyService.method.listRetentionRuns,
-    PrivacyService.method.exportMember,
-    PrivacyService.method.listTextReads,
-  ];
-  const rest = PrivacyService.methods.filter((method) => !served.includes(method));
-  for (const method of [rotateApiKey, ...rest]) {
-    expect(await call(method, bearer(own.key)), method.name).toMatch(/^(unimplemented|invalid_argument)$/);
-  }
-});
