@@ -38,7 +38,7 @@ export function createCallLease(calls: SharedBudget, bytes: SharedBudget): CallL
         return;
       }
       if (!calls.take(name, 1)) {
-        throw exhausted('TOO_MANY_CALLS', 'Too many calls are open.');
+        throw exhausted(name, 'TOO_MANY_CALLS', 'Too many calls are open.');
       }
       holder = name;
     },
@@ -49,7 +49,11 @@ export function createCallLease(calls: SharedBudget, bytes: SharedBudget): CallL
       if (amount < held) {
         bytes.giveBack(holder, held - amount);
       } else if (!bytes.take(holder, amount - held)) {
-        throw exhausted('TOO_MANY_BYTES_IN_FLIGHT', 'Too many bytes of unanswered requests are held.');
+        throw exhausted(
+          holder,
+          'TOO_MANY_BYTES_IN_FLIGHT',
+          'Too many bytes of unanswered requests are held.',
+        );
       }
       held = amount;
     },
@@ -74,6 +78,7 @@ export function createCallLease(calls: SharedBudget, bytes: SharedBudget): CallL
   };
 }
 
-function exhausted(reason: string, message: string): DomainError {
-  return new DomainError(message, { kind: 'resource-exhausted', reason, retryAfterMs });
+function exhausted(subject: string, reason: string, message: string): DomainError {
+  const quotas = [{ subject, description: `${message} One caller may have half of what there is room for.` }];
+  return new DomainError(message, { kind: 'resource-exhausted', reason, quotas, retryAfterMs });
 }

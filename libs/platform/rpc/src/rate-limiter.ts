@@ -34,6 +34,7 @@ export function createRateLimiter({
         throw new DomainError('Too many calls per second.', {
           kind: 'resource-exhausted',
           reason: 'TOO_MANY_CALLS_PER_SECOND',
+          quotas: [{ subject: holder, description: `${perSecond} calls a second by one caller` }],
           retryAfterMs: Math.ceil(((calls - burst) / perSecond) * 1000),
         });
       }
