@@ -142,6 +142,7 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     .option('--tenant <name>', 'the tenant (with the operator’s key)')
     .option('--content <days>', 'texts of messages, answers and comments')
     .option('--quarantine <days>', 'what is in quarantine')
+    .option('--raw <days>', 'events, and the single interactions, conversions and ratings that can be read')
     .option('--json', 'print JSON')
     .action(async (options) => {
       const { setRetentionCommand } = await import('./commands/retention.ts');

@@ -1,9 +1,15 @@
-import type { LogEvent, LogSource } from '@parley/event';
+import type { LogEvent, LogSource, RawSeal } from '@parley/event';
 import type { NewEvent } from './events.ts';
 
 /** A log in memory, with everything in one of its partitions. */
 export interface SimulatedLog extends LogSource {
   append(events: readonly NewEvent[]): void;
+  /** Announces how far a tenant's raw events expire. */
+  seal(seal: RawSeal): void;
+  /** Takes the bodies of what is sealed. */
+  expire(): void;
+  /** The highest seal that a reader has confirmed. */
+  readonly confirmed: bigint;
   /** While it is unreachable every reader fails. */
   setReachable(isReachable: boolean): void;
   readonly head: bigint;
@@ -14,6 +20,8 @@ const heartbeatMs = 2_000;
 export function createSimulatedLog(partition: number): SimulatedLog {
   const log: LogEvent[] = [];
   const waiting = new Set<() => void>();
+  const seals = new Map<string, RawSeal>();
+  let confirmedNumber = 0n;
   let isReachable = true;
   const wake = (): void => {
     for (const one of waiting) one();
@@ -48,6 +56,24 @@ export function createSimulatedLog(partition: number): SimulatedLog {
     async heads() {
       requireReachable();
       return new Map([[partition, BigInt(log.length)]]);
+    },
+    async seals({ confirmed }) {
+      requireReachable();
+      if (confirmed > confirmedNumber) confirmedNumber = confirmed;
+      return [...seals.values()]
+        .filter(({ number }) => number > confirmed)
+        .sort((one, other) => Number(one.number - other.number));
+    },
+    seal: (seal) => seals.set(seal.tenantId, seal),
+    expire() {
+      for (const [index, event] of log.entries()) {
+        const seal = seals.get(event.tenantId);
+        if (seal !== undefined && event.receivedAt < seal.receivedBefore)
+          log[index] = { ...event, body: undefined };
+      }
+    },
+    get confirmed() {
+      return confirmedNumber;
     },
     async *tail({ partition: asked, afterOffset, maxBatchSize, signal }) {
       for (let after = afterOffset; !signal.aborted;) {

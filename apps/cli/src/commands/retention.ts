@@ -19,6 +19,7 @@ export interface RetentionOptions {
 export interface SetRetentionOptions extends RetentionOptions {
   readonly content?: string;
   readonly quarantine?: string;
+  readonly raw?: string;
 }
 
 const classNames = new Map<DataClass, string>([
@@ -44,10 +45,11 @@ export async function setRetentionCommand(session: Session, options: SetRetentio
   for (const [dataClass, text] of [
     [DataClass.CONTENT, options.content],
     [DataClass.QUARANTINE, options.quarantine],
+    [DataClass.RAW, options.raw],
   ] as const) {
     if (text !== undefined) changes.set(dataClass, daysOf(text));
   }
-  if (changes.size === 0) throw new UsageError('Say --content, --quarantine or both.');
+  if (changes.size === 0) throw new UsageError('Say one or more of --content, --quarantine and --raw.');
   const client = session.client(PrivacyService, 'ingestion', options.tenant);
   const before = await client.getPrivacySettings({}, { signal: session.signal });
   const limits = new Map(before.settings?.retentions.map(({ dataClass, days }) => [dataClass, days]));

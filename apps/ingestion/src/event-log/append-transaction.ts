@@ -258,7 +258,10 @@ async function answer(
     if (entry === undefined) throw new Error('An event has no entry.');
     const { first, firstIndex, stored, offset } = entry;
     if (stored === undefined) {
-      if (refusal !== undefined) return { outcome: 'refused', reason: refusal.reason };
+      if (refusal !== undefined) {
+        const { reason, tooOldBefore } = refusal;
+        return { outcome: 'refused', reason, tooOldBefore };
+      }
       if (index === firstIndex) return { outcome: 'accepted', offset };
       const isSame = event.fingerprint === first.fingerprint || event.sameContentAs(first.body);
       return { outcome: isSame ? 'duplicate' : 'conflict', offset };

@@ -27,8 +27,8 @@ export interface NewEvent {
   readonly also?: (tx: Transaction, offset: bigint) => Promise<void>;
 }
 
-/** Why an event may not be stored: consent forbids it, or its member was erased. */
-export type RefusalReason = 'NO_CONSENT' | 'MEMBER_ERASED';
+/** Why an event may not be stored: consent forbids it, its member was erased, or what is as old has expired. */
+export type RefusalReason = 'NO_CONSENT' | 'MEMBER_ERASED' | 'TOO_OLD';
 
 /**
  * What became of an event:
@@ -39,7 +39,12 @@ export type RefusalReason = 'NO_CONSENT' | 'MEMBER_ERASED';
  */
 export type AppendResult =
   | { readonly outcome: 'accepted' | 'duplicate' | 'conflict'; readonly offset: bigint }
-  | { readonly outcome: 'refused'; readonly reason: RefusalReason };
+  | {
+      readonly outcome: 'refused';
+      readonly reason: RefusalReason;
+      /** Of what is too old: what occurred before this is refused. */
+      readonly tooOldBefore?: Date | undefined;
+    };
 
 /** The append-only log of everything that happened. */
 export interface EventLog extends LogSource {

@@ -50,6 +50,54 @@ async function ensureMonth(owner: Database, start: Date, end: Date): Promise<voi
   });
 }
 
+/** A month of the log: from its start up to, not including, its end. */
+export interface Month {
+  /** Of its table. */
+  readonly name: string;
+  readonly start: Date;
+  readonly end: Date;
+}
+
+/** The months that the log has tables for, the oldest first. */
+export async function listMonths(owner: Database): Promise<readonly Month[]> {
+  const { rows } = await owner.query<{ name: string }>(
+    `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      where i.inhparent = 'events'::regclass and c.relname ~ '^events_[0-9]{4}_[0-9]{2}$'
+      order by c.relname`,
+  );
+  return rows.map(({ name }) => {
+    const [, year, month] = name.split('_').map(Number);
+    if (year === undefined || month === undefined) throw new Error(`${name} is no month.`);
+    return { name, start: new Date(Date.UTC(year, month - 1)), end: new Date(Date.UTC(year, month)) };
+  });
+}
+
+/**
+ * Drops a month with all that is in it. The marks of low water go up before, by themselves: whoever reads in between
+ * passes over what is still there.
+ *
+ * Throws `aborted` (DATABASE_LOCK_TIMEOUT) when others hold the tables for 2 s; it may be tried again.
+ * @param ends the last offset of each partition in the month.
+ */
+export async function dropMonth(
+  owner: Database,
+  { name }: Month,
+  ends: ReadonlyMap<number, bigint>,
+): Promise<void> {
+  await owner.transaction((tx) =>
+    tx.query(
+      `update partition_heads h set low_water_offset = greatest(h.low_water_offset, m.last)
+         from (select * from unnest($1::int[], $2::bigint[]) as m (partition, last) order by partition) m
+        where h.partition = m.partition`,
+      [[...ends.keys()], [...ends.values()]],
+    ),
+  );
+  await owner.transaction(async (tx) => {
+    await tx.query(`set local lock_timeout = '2s'`);
+    await tx.query(`drop table ${name}`);
+  });
+}
+
 async function exists(database: Pick<Database, 'query'>, table: string): Promise<boolean> {
   // Not by to_regclass: after the wait for the lock it may still answer from before.
   const { rowCount } = await database.query(

@@ -10,6 +10,7 @@ import { closingError, GroupCommit, groupCommitLimits, type GroupCommitLimits } 
 import { HeadAnnouncer, listenForHeads } from './head-announcer.ts';
 import { HeadWatch } from './head-watch.ts';
 import { RecentEvents } from './recent-events.ts';
+import { listSeals } from '../storage/raw-seals.sql.ts';
 import { RulesChanged } from './storage-rules.ts';
 import type { StorageRules } from './storage-rules.ts';
 import { tail } from './tail.ts';
@@ -127,6 +128,7 @@ export function openPostgresEventLog(options: PostgresEventLogOptions): EventLog
       }
     },
     heads: () => readHeads(),
+    seals: ({ reader, confirmed }) => listSeals(worker, reader, confirmed),
     tail: async function* (tailOptions: TailOptions): AsyncGenerator<LogBatch, void, undefined> {
       const { signal } = tailOptions;
       yield* tail(

@@ -6,6 +6,8 @@ export interface Refusal {
   readonly reason: RefusalReason;
   /** Whose consent is missing; undefined where that is not the reason. */
   readonly cause: { readonly scope: string; readonly subject: Uint8Array } | undefined;
+  /** Of what is too old: what occurred before this is refused. */
+  readonly tooOldBefore?: Date;
 }
 
 /** An event as it may be stored, or why it may not. */

@@ -47,7 +47,8 @@ export function createPrivacyGate(worker: Database): PrivacyGate {
       const verdicts = await judgeCases(worker, cases);
       const judged = events.map((event, index): JudgedEvent => {
         const known = cases[index];
-        const { refusal, isOfErased } = verdicts[index] ?? unopposed;
+        const { refusal = refuseTooOld(event, loaded.tooOldBefore(event)), isOfErased } =
+          verdicts[index] ?? unopposed;
         if (known === undefined || refusal !== undefined) return { event, refusal };
         return { event: inMode(event, isOfErased ? withPseudonyms(known) : known), refusal };
       });
@@ -82,6 +83,11 @@ export function createPrivacyGate(worker: Database): PrivacyGate {
       });
     },
   };
+}
+
+function refuseTooOld({ occurredAt }: NewEvent, tooOldBefore: Date | undefined): Refusal | undefined {
+  if (occurredAt === undefined || tooOldBefore === undefined || occurredAt >= tooOldBefore) return undefined;
+  return { reason: 'TOO_OLD', cause: undefined, tooOldBefore };
 }
 
 /** An event of a tenant that has rules, decoded. */
@@ -283,6 +289,8 @@ async function noteRefused(tx: Transaction, refused: readonly JudgedEvent[]): Pr
   const counts = new Map<string, RefusalCount & { count: number }>();
   const events = new Map<string, RefusedEvent>();
   for (const { event, refusal } of refused) {
+    // What refers to it may be younger.
+    if (refusal?.reason === 'TOO_OLD') continue;
     const { partition, tenantId } = event;
     const cause = refusal?.cause;
     if (cause !== undefined) {

@@ -1,6 +1,6 @@
 import type { Database } from '@parley/database';
 import { readTenantRules } from '../storage/privacy.sql.ts';
-import type { TenantPlace, TenantRules } from '../storage/privacy.sql.ts';
+import type { TenantPlace, TenantRules, VersionedRules } from '../storage/privacy.sql.ts';
 
 /** The rules of tenants, remembered for as long as their partition's version stays. */
 export interface PrivacyRules {
@@ -13,11 +13,15 @@ export interface LoadedRules {
   readonly versions: ReadonlyMap<number, bigint>;
   /** Undefined: everything may be stored as it came. */
   of(place: TenantPlace): TenantRules | undefined;
+  /** What occurred before this is refused; undefined: nothing is too old. */
+  tooOldBefore(place: TenantPlace): Date | undefined;
 }
+
+type Known = Pick<VersionedRules, 'rules' | 'tooOldBefore'>;
 
 interface Remembered {
   readonly version: bigint;
-  readonly tenants: Map<string, TenantRules | undefined>;
+  readonly tenants: Map<string, Known>;
 }
 
 /** Over all partitions; beyond, they are forgotten and loaded again. */
@@ -40,12 +44,12 @@ export function createPrivacyRules(worker: Database): PrivacyRules {
     let missing = places.filter((place) => !isKnown(place));
     while (missing.length > 0) {
       if (tenantCount + missing.length > maxTenants) forget([...partitions.keys()]);
-      for (const { partition, tenantId, version, rules } of await readTenantRules(worker, missing)) {
+      for (const { partition, tenantId, version, ...known } of await readTenantRules(worker, missing)) {
         if (partitions.get(partition)?.version !== version) {
           forget([partition]);
           partitions.set(partition, { version, tenants: new Map() });
         }
-        partitions.get(partition)?.tenants.set(tenantId, rules);
+        partitions.get(partition)?.tenants.set(tenantId, known);
         tenantCount += 1;
       }
       // Those of a partition whose version has changed are gone, and are loaded at the new one.
@@ -58,7 +62,7 @@ export function createPrivacyRules(worker: Database): PrivacyRules {
     async load(places) {
       await loadMissing(places);
       // Copied, since others may forget them while these are used.
-      const known = new Map<number, Map<string, TenantRules | undefined>>();
+      const known = new Map<number, Map<string, Known | undefined>>();
       const versions = new Map<number, bigint>();
       for (const { partition, tenantId } of places) {
         const remembered = partitions.get(partition);
@@ -67,7 +71,13 @@ export function createPrivacyRules(worker: Database): PrivacyRules {
         const tenants = known.get(partition) ?? new Map();
         known.set(partition, tenants.set(tenantId, remembered.tenants.get(tenantId)));
       }
-      return { versions, of: ({ partition, tenantId }) => known.get(partition)?.get(tenantId) };
+      const find = ({ partition, tenantId }: TenantPlace): Known | undefined =>
+        known.get(partition)?.get(tenantId);
+      return {
+        versions,
+        of: (place) => find(place)?.rules,
+        tooOldBefore: (place) => find(place)?.tooOldBefore,
+      };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { EventSchema, Sentiment } from '@parley/contracts/parley/ingestion/v1/event';
+import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { CopyValue } from '@parley/database';
 import type { FoldContext, Projection } from '@parley/projection';
 import { eventKeyOf, eventKinds, unpackEventKeys } from '@parley/event';
@@ -8,11 +9,15 @@ import type { LogEvent } from '@parley/event';
 import { toReading } from '../event-content/reading.ts';
 import { applyEnrichments, saveEnrichments } from '../storage/enrichment-store.ts';
 import type { InteractionPlace, NewEnrichment } from '../storage/enrichment-store.ts';
+import { recordKinds } from '../storage/expired-raw.sql.ts';
 import { insertFacts } from '../storage/fact-store.ts';
 import { deleteErased } from '../storage/erased-rows.sql.ts';
 import { saveReferences } from '../storage/reference-store.ts';
 import type { NewReference } from '../storage/reference-store.ts';
 import { addSeenMembers, upsertMembers, upsertUsers } from '../storage/people-store.ts';
+import { withoutTexts } from '../event-content/without-texts.ts';
+import { readRemoved } from '../storage/retention-progress.sql.ts';
+import type { Removed } from '../storage/retention-progress.sql.ts';
 import { factRowOf } from './fact-row.ts';
 import { factTables } from '../storage/fact-tables.ts';
 import type { FactKind } from '../storage/fact-tables.ts';
@@ -32,10 +37,11 @@ export const readModelProjection: Projection = {
   version: 3,
   tables: [
     ...Object.values(factTables).map(({ name }) => ({ name })),
-    { name: 'enrichment_rows' },
-    { name: 'reference_rows' },
-    { name: 'member_rows' },
-    { name: 'user_rows' },
+    // What may be of events that have expired; folding the others into it once more changes nothing.
+    { name: 'enrichment_rows', sealed: 'true' },
+    { name: 'reference_rows', sealed: `r.kind in (${recordKinds.join(', ')})` },
+    { name: 'member_rows', sealed: 'true' },
+    { name: 'user_rows', sealed: 'true' },
   ],
   async fold(context, events) {
     // An erasure takes away what came before it, and nothing that comes after.
@@ -66,6 +72,13 @@ async function foldErasure(
   );
 }
 
+/** An event as far as it is still kept; undefined: erased or expired, there is nothing left to show. */
+function leftOf({ offset, tenantId, body }: LogEvent, { content, raw }: Removed): Event | undefined {
+  if (body === undefined || offset <= (raw.get(tenantId) ?? 0n)) return undefined;
+  const event = fromBinary(EventSchema, body);
+  return offset <= (content.get(tenantId) ?? 0n) ? (withoutTexts(event) ?? event) : event;
+}
+
 async function foldEvents(
   { tx, partition, generation }: FoldContext,
   events: readonly LogEvent[],
@@ -75,11 +88,12 @@ async function foldEvents(
   const enrichments: NewEnrichment[] = [];
   const unsaid: InteractionPlace[] = [];
   const references: NewReference[] = [];
+  // What was read before it was removed must not come back.
+  const removed = await readRemoved(tx, partition, events[0]?.offset ?? 0n);
   for (const logEvent of events) {
-    const { offset, tenantId, kind, eventKey, occurredAt, receivedAt, body } = logEvent;
-    // Erased or expired: there is nothing left to show.
-    if (body === undefined) continue;
-    const event = fromBinary(EventSchema, body);
+    const { offset, tenantId, kind, eventKey, occurredAt, receivedAt } = logEvent;
+    const event = leftOf(logEvent, removed);
+    if (event === undefined) continue;
     people.see(logEvent, event);
     const reference = referenceOf(event);
     if (reference !== undefined) references.push({ tenantId, eventKey, kind, offset, ...reference });

@@ -38,6 +38,18 @@ export function createEventLogRoutes(log: LogSource): ServiceImpl<typeof EventLo
       }
     },
 
+    async listSeals({ reader, confirmedNumber }, { signal }) {
+      const seals = await log.seals({ reader, confirmed: confirmedNumber, signal });
+      return {
+        seals: seals.map(({ tenantId, receivedBefore, occurredBefore, ...seal }) => ({
+          ...seal,
+          tenantId: uuidBytes(tenantId),
+          receivedBefore: timestampFromDate(receivedBefore),
+          occurredBefore: timestampFromDate(occurredBefore),
+        })),
+      };
+    },
+
     async listPartitions(_request, context) {
       const heads = await log.heads(context.signal);
       return {

@@ -5,6 +5,7 @@ import type { ProjectionReader } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
 import type { EventLog } from '../event-log/event-log.ts';
 import {
+  readExpiredRecords,
   readMemberEvents,
   readQuarantinedMemberEvents,
   readUntabledMemberEvents,
@@ -73,6 +74,9 @@ export function createMemberExport({
                   await add(memberEventLine(found), holdsTexts(found.event));
                 }
                 for await (const found of readUntabledMemberEvents(tx, scope, id, upTo)) {
+                  await add(memberEventLine(found), false);
+                }
+                for (const found of await readExpiredRecords(tx, scope, id)) {
                   await add(memberEventLine(found), false);
                 }
                 for await (const found of readQuarantinedMemberEvents(tx, scope, id)) {

@@ -54,6 +54,17 @@ export function createRecording(dependencies: RecordingRouteDependencies): Recor
         quotas: [{ subject: `tenant:${tenant.name}`, description: result.message }],
       });
     }
+    if ('reason' in result && result.reason === 'TOO_OLD') {
+      throw new DomainError(result.message, {
+        kind: 'invalid-argument',
+        reason: result.reason,
+        violations: result.violations,
+        facts: {
+          event_id: result.eventId,
+          too_old_before: result.tooOldBefore?.toISOString() ?? '',
+        },
+      });
+    }
     if ('reason' in result) {
       throw new DomainError(result.message, {
         kind: 'already-exists',

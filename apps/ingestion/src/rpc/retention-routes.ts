@@ -4,7 +4,7 @@ import type { Tenant } from '@parley/access';
 import { ContentMode, DataClass } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import type { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import type { Database } from '@parley/database';
-import { DomainError, invalidArgument } from '@parley/errors';
+import { invalidArgument } from '@parley/errors';
 import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
 import type { ContentMode as ContentModeName } from '../event-content/content-mode.ts';
@@ -33,10 +33,12 @@ const minDays = 30;
 const classes: ReadonlyMap<DataClass, DataClassName> = new Map([
   [DataClass.CONTENT, 'content'],
   [DataClass.QUARANTINE, 'quarantine'],
+  [DataClass.RAW, 'raw'],
 ]);
 const numbers: Readonly<Record<DataClassName, DataClass>> = {
   content: DataClass.CONTENT,
   quarantine: DataClass.QUARANTINE,
+  raw: DataClass.RAW,
 };
 
 /** The calls by which a tenant says how long what is kept, and sees what that removes and removed. */
@@ -147,17 +149,12 @@ function parseRetentions(
       ]);
     }
     const name = classes.get(dataClass);
-    if (name === undefined) throw notYet('A limit for raw events is');
+    if (name === undefined) {
+      throw invalidArgument([{ field: `${field}.data_class`, description: 'must be a class of data' }]);
+    }
     parsed.set(name, days);
   });
   return parsed;
-}
-
-function notYet(what: string): DomainError {
-  return new DomainError(`${what} not implemented yet: it comes with a later release.`, {
-    kind: 'unimplemented',
-    reason: 'NOT_IMPLEMENTED',
-  });
 }
 
 function toSettings(mode: ContentModeName, retention: Retention) {

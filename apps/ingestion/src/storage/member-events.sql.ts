@@ -1,5 +1,11 @@
-import { fromBinary } from '@bufbuild/protobuf';
-import { ConsentScope, EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { create, fromBinary } from '@bufbuild/protobuf';
+import type { JsonObject } from '@bufbuild/protobuf';
+import {
+  ConsentScope,
+  EventSchema,
+  MemberSchema,
+  UserSchema,
+} from '@parley/contracts/parley/ingestion/v1/event';
 import type { Event } from '@parley/contracts/parley/ingestion/v1/event';
 import type { Transaction } from '@parley/database';
 import { eventKeyOf, eventKinds } from '@parley/event';
@@ -171,6 +177,74 @@ function isAbout(
     default:
       return false;
   }
+}
+
+interface RecordRow {
+  readonly recorded_at: Date;
+  readonly record_received_at: Date;
+  readonly user_id: string | null;
+  readonly group_id: string | null;
+  readonly segments: readonly string[] | null;
+  readonly attributes: JsonObject | null;
+}
+
+/**
+ * What was recorded last of a member and of its user where the events have expired: the read model alone holds it then. By
+ * primary keys.
+ */
+export async function readExpiredRecords(
+  tx: Transaction,
+  { partition, generation, tenantId }: InteractionScope,
+  memberId: string,
+): Promise<readonly MemberEvent[]> {
+  const isLogged = (kind: number) => `exists (
+    select from events e where e.partition = $1 and e.tenant_id = $3 and e.kind = ${kind}
+       and e.event_key = r.record_key and e.body is not null)`;
+  const { rows: members } = await tx.query<RecordRow & { is_logged: boolean }>(
+    `select r.recorded_at, r.record_received_at, r.user_id, r.group_id, r.segments, r.attributes,
+            ${isLogged(eventKinds.member)} as is_logged
+       from member_rows r
+      where r.partition = $1 and r.generation = $2 and r.tenant_id = $3 and r.member_id = $4 and r.record_key is not null`,
+    [partition, generation, tenantId, memberId],
+  );
+  const [member] = members;
+  if (member === undefined) return [];
+  const { rows: users } = await tx.query<RecordRow>(
+    `select r.recorded_at, r.record_received_at, r.user_id, null as group_id, null as segments, r.attributes
+       from user_rows r
+      where r.partition = $1 and r.generation = $2 and r.tenant_id = $3 and r.user_id = $4
+        and not ${isLogged(eventKinds.user)}`,
+    [partition, generation, tenantId, member.user_id],
+  );
+  const told = (kind: EventKindNumber, row: RecordRow, payload: Event['payload']): MemberEvent => ({
+    kind,
+    occurredAt: row.recorded_at,
+    receivedAt: row.record_received_at,
+    event: create(EventSchema, { payload }),
+  });
+  const attributesOf = ({ attributes }: RecordRow) => (attributes === null ? {} : { attributes });
+  return [
+    ...(member.is_logged
+      ? []
+      : [
+          told(eventKinds.member, member, {
+            case: 'member',
+            value: create(MemberSchema, {
+              memberId,
+              userId: member.user_id ?? '',
+              groupId: member.group_id ?? '',
+              segments: [...(member.segments ?? [])],
+              ...attributesOf(member),
+            }),
+          }),
+        ]),
+    ...users.map((user) =>
+      told(eventKinds.user, user, {
+        case: 'user',
+        value: create(UserSchema, { userId: user.user_id ?? '', ...attributesOf(user) }),
+      }),
+    ),
+  ];
 }
 
 /** The events in quarantine that name a member or one of its interactions, the earliest first. */

@@ -22,6 +22,8 @@ export interface VersionedRules extends TenantPlace {
   readonly version: bigint;
   /** Undefined: everything may be stored as it came. */
   readonly rules: TenantRules | undefined;
+  /** What occurred before this is refused; undefined: nothing is too old. */
+  readonly tooOldBefore: Date | undefined;
 }
 
 /** By primary keys. */
@@ -37,6 +39,7 @@ export async function readTenantRules(
     subject_key: Buffer | null;
     is_allowed: boolean;
     has_blocked: boolean;
+    too_old_before: Date | null;
   }>(
     {
       name: 'read-tenant-rules',
@@ -46,10 +49,12 @@ export async function readTenantRules(
                                    and not b.is_allowed) as is_allowed,
                     exists (select from privacy_subjects b
                              where b.partition = k.partition and b.tenant_id = k.tenant_id and b.scope <> 'tenant'
-                               and not b.is_allowed) as has_blocked
+                               and not b.is_allowed) as has_blocked,
+                    o.too_old_before
                from unnest($1::int[], $2::uuid[]) as k (partition, tenant_id)
                join partition_heads h on h.partition = k.partition
-               left join privacy_settings s on s.partition = k.partition and s.tenant_id = k.tenant_id`,
+               left join privacy_settings s on s.partition = k.partition and s.tenant_id = k.tenant_id
+               left join raw_seals o on o.partition = k.partition and o.tenant_id = k.tenant_id`,
     },
     [places.map(({ partition }) => partition), places.map(({ tenantId }) => tenantId)],
   );
@@ -66,6 +71,7 @@ export async function readTenantRules(
             isAllowed: row.is_allowed,
             hasBlocked: row.has_blocked,
           },
+    tooOldBefore: row.too_old_before ?? undefined,
   }));
 }
 

@@ -1,8 +1,8 @@
 import type { Tenant } from '@parley/access';
 import type { Database, Transaction } from '@parley/database';
 
-/** Classes of data that can be limited so far. */
-export const dataClasses = ['content', 'quarantine'] as const;
+/** Classes of data that can be limited. */
+export const dataClasses = ['content', 'quarantine', 'raw'] as const;
 export type DataClass = (typeof dataClasses)[number];
 
 /** Days from receipt, 30 or more; a class that is not there is kept without limit. */
@@ -44,6 +44,8 @@ export interface RetentionRunRow {
   readonly content_count: bigint;
   readonly quarantine_before: Date | null;
   readonly quarantine_count: bigint;
+  readonly raw_before: Date | null;
+  readonly raw_count: bigint;
 }
 
 export function createRetentionStore(app: Database): RetentionStore {
@@ -66,7 +68,8 @@ export function createRetentionStore(app: Database): RetentionStore {
       // By index retention_runs_by_time.
       const { rows } = await app.withTenant(tenantId, (tx) =>
         tx.query<RetentionRunRow>(
-          `select run_id, started_at, completed_at, content_before, content_count, quarantine_before, quarantine_count
+          `select run_id, started_at, completed_at, content_before, content_count, quarantine_before, quarantine_count,
+                  raw_before, raw_count
              from retention_runs
             where partition = $1 and tenant_id = $2
               and ($3::timestamptz is null or (started_at, run_id) < ($3, $4::uuid))
@@ -82,6 +85,7 @@ export function createRetentionStore(app: Database): RetentionStore {
         counts: [
           ...countOf('content', row.content_count, row.content_before),
           ...countOf('quarantine', row.quarantine_count, row.quarantine_before),
+          ...countOf('raw', row.raw_count, row.raw_before),
         ],
       }));
     },

@@ -12,7 +12,8 @@ export type RefusalReason =
   | 'EVENT_CONFLICT'
   | 'TOO_MANY_BOTS'
   | 'NO_CONSENT'
-  | 'MEMBER_ERASED';
+  | 'MEMBER_ERASED'
+  | 'TOO_OLD';
 
 /** An event that keeps all rules and may go into the log. */
 export interface CheckedEvent {

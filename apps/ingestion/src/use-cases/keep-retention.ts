@@ -1,6 +1,10 @@
 import type { Database, Transaction } from '@parley/database';
+import { sleep } from '@parley/runtime';
 import { readExpiredContent, removeContent } from '../storage/expired-content.sql.ts';
 import type { TenantPlace } from '../storage/expired-content.sql.ts';
+import { readExpiredRaw, removeRaw } from '../storage/expired-raw.sql.ts';
+import { readSealState, receivedBeforeOf, sealRaw, startOfDay } from '../storage/raw-seals.sql.ts';
+import { lockRemoval, readProgress, saveProgress } from '../storage/retention-progress.sql.ts';
 import { readRetention } from '../storage/retention-store.ts';
 import type { DataClass, Retention, RetentionCount, RetentionRunRow } from '../storage/retention-store.ts';
 
@@ -14,6 +18,12 @@ const auditedAtOnce = 5_000;
 /** What was received before this is past a limit of so many days. */
 function limitOf(days: number | undefined, at: Date): Date | undefined {
   return days === undefined ? undefined : new Date(at.getTime() - days * dayMs);
+}
+
+/** The same of raw events, which expire by whole UTC days: see `RawSeal`. */
+function rawLimitOf(days: number | undefined, at: Date): Date | undefined {
+  const limit = limitOf(days, at);
+  return limit === undefined ? undefined : receivedBeforeOf(startOfDay(limit));
 }
 
 /**
@@ -31,14 +41,9 @@ export function previewRetention(
       const counts: RetentionCount[] = [];
       const content = limitOf(retention.get('content'), at);
       if (content !== undefined) {
-        let rowCount = 0n;
-        let after = await readProgress(tx, place);
-        for (;;) {
-          const { through, expired } = await readExpiredContent(tx, place, after, content);
-          if (through === undefined) break;
-          rowCount += BigInt(expired.length);
-          after = through;
-        }
+        const rowCount = await countExpired(await readProgress(tx, place, 'content'), (after) =>
+          readExpiredContent(tx, place, after, content),
+        );
         counts.push({ dataClass: 'content', rowCount, receivedBefore: content });
       }
       const quarantine = limitOf(retention.get('quarantine'), at);
@@ -50,20 +55,54 @@ export function previewRetention(
         );
         counts.push({ dataClass: 'quarantine', rowCount: rows[0]?.count ?? 0n, receivedBefore: quarantine });
       }
+      const raw = rawLimitOf(retention.get('raw'), at);
+      if (raw !== undefined) {
+        const rowCount = await countExpired(await readProgress(tx, place, 'raw'), (after) =>
+          readExpiredRaw(tx, place, after, raw),
+        );
+        counts.push({ dataClass: 'raw', rowCount, receivedBefore: raw });
+      }
       return counts;
     },
     { isolation: 'repeatable read', readOnly: true },
   );
 }
 
+/** Counts what each part of the log holds, from after an offset to where nothing is old enough. */
+async function countExpired(
+  from: bigint,
+  read: (
+    after: bigint,
+  ) => Promise<{ readonly through: bigint | undefined; readonly expired: readonly unknown[] }>,
+): Promise<bigint> {
+  let rowCount = 0n;
+  for (let after = from; ;) {
+    const { through, expired } = await read(after);
+    if (through === undefined) return rowCount;
+    rowCount += BigInt(expired.length);
+    after = through;
+  }
+}
+
 export interface RetentionDependencies {
   /** Sees all tenants. */
   readonly worker: Database;
+  /** Holds the heads' locks. */
+  readonly append: Database;
   readonly now: () => Date;
   /** Makes a UUIDv7. */
   readonly newId: () => string;
   readonly signal: AbortSignal;
+  /**
+   * How long to wait until every reader of the log has passed what is to expire; 60 s unless told. What is not confirmed by
+   * then is left to the next time.
+   */
+  readonly patienceMs?: number;
+  /** For tests that end the process: called after each step. */
+  readonly reachStep?: () => void;
 }
+
+const lookMs = 500;
 
 /**
  * Removes what is past its retention, of every tenant, in short transactions that each move what is done with what it
@@ -76,8 +115,16 @@ export async function keepRetention(dependencies: RetentionDependencies): Promis
      union select partition, tenant_id from retention_runs where completed_at is null
      order by partition, tenant_id`,
   );
-  for (const row of rows) {
-    await keepTenant(dependencies, { partition: row.partition, tenantId: row.tenant_id });
+  let places = rows.map(({ partition, tenant_id: tenantId }): TenantPlace => ({ partition, tenantId }));
+  const until = now().getTime() + (dependencies.patienceMs ?? 60_000);
+  for (;;) {
+    const waiting: TenantPlace[] = [];
+    for (const place of places) {
+      if ((await keepTenant(dependencies, place)) === 'waiting') waiting.push(place);
+    }
+    if (waiting.length === 0 || now().getTime() >= until) break;
+    places = waiting;
+    await sleep(lookMs, signal);
   }
   const auditBefore = limitOf(auditDays, now());
   for (;;) {
@@ -92,31 +139,32 @@ export async function keepRetention(dependencies: RetentionDependencies): Promis
   }
 }
 
-async function keepTenant(dependencies: RetentionDependencies, place: TenantPlace): Promise<void> {
-  const { worker, signal } = dependencies;
+/** Carries out one run. `waiting`: raw events are still to go, once all readers of the log have passed them. */
+async function keepTenant(
+  dependencies: RetentionDependencies,
+  place: TenantPlace,
+): Promise<'over' | 'waiting'> {
+  const { worker, append, signal, reachStep = () => undefined } = dependencies;
   const { partition, tenantId } = place;
   for (;;) {
     signal.throwIfAborted();
-    const isOver = await worker.transaction(async (tx) => {
+    const step = await worker.transaction(async (tx): Promise<Step> => {
       // Held until the commit; who finds it held leaves the tenant to the other.
       const { rows: locked } = await tx.query(
         `select from retention_rules where partition = $1 and tenant_id = $2 for update skip locked`,
         [partition, tenantId],
       );
-      if (locked.length === 0) return true;
+      if (locked.length === 0) return 'over';
       const run = await openRun(tx, dependencies, place);
       if (run.content_before !== null) {
-        const after = await readProgress(tx, place);
+        await lockRemoval(tx, partition);
+        const after = await readProgress(tx, place, 'content');
         const { through, expired } = await readExpiredContent(tx, place, after, run.content_before);
         if (through !== undefined) {
           await removeContent(tx, place, expired);
-          await tx.query(
-            `update retention_rules set through_offset = $3
-              where partition = $1 and tenant_id = $2 and data_class = 'content'`,
-            [partition, tenantId, through],
-          );
+          await saveProgress(tx, place, 'content', through);
           await addCount(tx, place, run.run_id, 'content', expired.length);
-          return false;
+          return 'again';
         }
       }
       if (run.quarantine_before !== null) {
@@ -128,14 +176,33 @@ async function keepTenant(dependencies: RetentionDependencies, place: TenantPlac
           [partition, tenantId, run.quarantine_before, quarantinedAtOnce],
         );
         await addCount(tx, place, run.run_id, 'quarantine', rowCount);
-        if (rowCount === quarantinedAtOnce) return false;
+        if (rowCount === quarantinedAtOnce) return 'again';
+      }
+      if (run.raw_before !== null) {
+        const after = await readProgress(tx, place, 'raw');
+        const { through, expired } = await readExpiredRaw(tx, place, after, run.raw_before);
+        if (through !== undefined) {
+          const state = await readSealState(tx, place, run.raw_before);
+          if (state === 'not-sealed') return { toSeal: run.raw_before };
+          if (state === 'sealed') return 'waiting';
+          await lockRemoval(tx, partition);
+          await removeRaw(tx, place, expired);
+          await saveProgress(tx, place, 'raw', through);
+          await addCount(tx, place, run.run_id, 'raw', expired.length);
+          return 'again';
+        }
       }
       await closeRun(tx, dependencies, place, run.run_id);
-      return true;
+      return 'over';
     });
-    if (isOver) return;
+    reachStep();
+    if (step === 'over' || step === 'waiting') return step;
+    if (step !== 'again') await sealRaw(append, place, step.toSeal);
   }
 }
+
+/** What became of one step: it is to be done again, there is nothing more, or what it takes is still missing. */
+type Step = 'again' | 'over' | 'waiting' | { readonly toSeal: Date };
 
 /** The run that is under way, or a new one by the limits as they are. */
 async function openRun(
@@ -152,8 +219,8 @@ async function openRun(
   const at = now();
   const retention: Retention = await readRetention(tx, place);
   const { rows } = await tx.query<RetentionRunRow>(
-    `insert into retention_runs (partition, tenant_id, run_id, started_at, content_before, quarantine_before)
-     values ($1, $2, $3, $4, $5, $6) returning *`,
+    `insert into retention_runs (partition, tenant_id, run_id, started_at, content_before, quarantine_before, raw_before)
+     values ($1, $2, $3, $4, $5, $6, $7) returning *`,
     [
       partition,
       tenantId,
@@ -161,6 +228,7 @@ async function openRun(
       at,
       limitOf(retention.get('content'), at),
       limitOf(retention.get('quarantine'), at),
+      rawLimitOf(retention.get('raw'), at),
     ],
   );
   const [run] = rows;
@@ -178,7 +246,8 @@ async function closeRun(
   const parameters = [partition, tenantId, runId];
   const { rowCount } = await tx.query(
     `delete from retention_runs
-      where partition = $1 and tenant_id = $2 and run_id = $3 and content_count = 0 and quarantine_count = 0`,
+      where partition = $1 and tenant_id = $2 and run_id = $3 and content_count = 0 and quarantine_count = 0
+        and raw_count = 0`,
     parameters,
   );
   if (rowCount > 0) return;
@@ -201,14 +270,4 @@ async function addCount(
       where partition = $1 and tenant_id = $2 and run_id = $3`,
     [partition, tenantId, runId, count],
   );
-}
-
-/** How far the log is free of the tenant's expired texts. */
-async function readProgress(tx: Transaction, { partition, tenantId }: TenantPlace): Promise<bigint> {
-  const { rows } = await tx.query<{ through_offset: bigint }>(
-    `select through_offset from retention_rules
-      where partition = $1 and tenant_id = $2 and data_class = 'content'`,
-    [partition, tenantId],
-  );
-  return rows[0]?.through_offset ?? 0n;
 }

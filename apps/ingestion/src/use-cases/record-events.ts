@@ -33,8 +33,10 @@ export type RecordingResult =
       readonly reason: RefusalReason;
       readonly message: string;
       readonly violations: readonly FieldViolation[];
-      /** Empty where consent or erasure forbid to keep it. */
+      /** Empty where nothing of it may be kept. */
       readonly quarantineId: string;
+      /** Of what is too old: what occurred before this is refused. */
+      readonly tooOldBefore?: Date | undefined;
     };
 
 export interface Recording {
@@ -72,7 +74,7 @@ export async function recordEvents(
     if (result === undefined) throw new Error('The log did not answer for every event.');
     switch (result.outcome) {
       case 'refused':
-        return refusal(candidate.eventId, result.reason);
+        return refusal(candidate.eventId, result.reason, result.tooOldBefore);
       case 'conflict':
         // As it came: what was read of it is no part of what goes into quarantine.
         return conflictOf(candidate);
@@ -140,11 +142,29 @@ function unanswered(): never {
 const refusalMessages: Readonly<Record<StorageRefusal, string>> = {
   NO_CONSENT: 'Consent to keep this is missing; nothing of it is kept.',
   MEMBER_ERASED: 'This belongs to a member who was erased; nothing of it is kept.',
+  TOO_OLD: 'What is as old as this has expired; nothing of it is kept.',
 };
 
-function refusal(eventId: string, reason: StorageRefusal): RecordingResult {
-  const message = refusalMessages[reason];
-  return { outcome: 'rejected', eventId, reason, message, violations: [], quarantineId: '' };
+function refusal(eventId: string, reason: StorageRefusal, tooOldBefore?: Date): RecordingResult {
+  const violations =
+    tooOldBefore === undefined
+      ? []
+      : [
+          {
+            field: 'occurred_at',
+            description: `must not be before ${tooOldBefore.toISOString()}`,
+            reason: 'TOO_OLD',
+          },
+        ];
+  return {
+    outcome: 'rejected',
+    eventId,
+    reason,
+    message: refusalMessages[reason],
+    violations,
+    quarantineId: '',
+    tooOldBefore,
+  };
 }
 
 /** An accepted event that occurred longer ago is counted as ancient. */

@@ -14,8 +14,11 @@ import {
 } from '../../src/event-log/postgres-event-log.ts';
 import { createPrivacyGate } from '../../src/privacy/privacy-gate.ts';
 import { createEventLog } from '../../src/storage/migrations/0001-create-event-log.ts';
+import { createProjections } from '../../src/storage/migrations/0005-create-projections.ts';
+import { createRetention } from '../../src/storage/migrations/0017-create-retention.ts';
 import { createPrivacy } from '../../src/storage/migrations/0018-create-privacy.ts';
 import { claimOffsets } from '../../src/storage/migrations/0019-claim-offsets.ts';
+import { sealRawEvents } from '../../src/storage/migrations/0022-seal-raw-events.ts';
 
 export const logger = createLogger({ service: 'ingestion', level: 'fatal' });
 
@@ -45,7 +48,14 @@ export interface LogDatabase {
 export async function logDatabase(cluster: TestCluster): Promise<LogDatabase> {
   const prepare = prepareService({
     service: 'ingestion',
-    migrations: [createEventLog, createPrivacy, claimOffsets],
+    migrations: [
+      createEventLog,
+      createProjections,
+      createRetention,
+      createPrivacy,
+      claimOffsets,
+      sealRawEvents,
+    ],
     roles: ['app', 'worker', 'append'],
   });
   const database = await cluster.database('ingestion', async (template) => {

@@ -32,6 +32,37 @@ export interface LogSource {
    * While nothing happens, an empty batch comes every few seconds.
    */
   tail(options: TailOptions): AsyncIterable<LogBatch>;
+  /**
+   * What of raw events has been taken from the log, or is about to be: the seals of higher number than `confirmed`, in the
+   * order of their numbers. Says for `reader` that it needs nothing of what the seals up to `confirmed` take away. Nothing
+   * is taken away before everyone who has ever asked has said so.
+   */
+  seals(options: SealOptions): Promise<readonly RawSeal[]>;
+}
+
+export interface SealOptions {
+  /** A projection's name. */
+  readonly reader: string;
+  /** What was confirmed stays so, whatever is said later; 0 asks for all. */
+  readonly confirmed: bigint;
+  readonly signal: AbortSignal;
+}
+
+/** How far the raw events of a tenant have expired, or are about to. It only ever moves on; a tenant has at most one. */
+export interface RawSeal {
+  /** Above those that were set before, of whichever tenant. */
+  readonly number: bigint;
+  readonly partition: number;
+  readonly tenantId: string;
+  /** The start of a UTC day: what was received before it is not to be read any more, whether its body is still there or not. */
+  readonly receivedBefore: Date;
+  /**
+   * A day later, since a producer's clock may be a day ahead: what occurred before comes in no more, and everything that
+   * occurred since was received since `receivedBefore`.
+   */
+  readonly occurredBefore: Date;
+  /** The offset of the last event that was received before `receivedBefore`. */
+  readonly throughOffset: bigint;
 }
 
 export interface TailOptions {

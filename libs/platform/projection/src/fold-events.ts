@@ -6,7 +6,8 @@ import type { Lease } from './checkpoints.ts';
 import { LeaseLost, moveCheckpoint } from './checkpoints.ts';
 import { isPassing } from './failures.ts';
 import { parkEvent } from './parked-events.ts';
-import type { Projection } from './projection.ts';
+import type { FoldContext, Projection } from './projection.ts';
+import type { Seeding } from './seeding.ts';
 
 /** Where tests end the process or let a fold fail: events are read, folded but not committed, committed. */
 export type Failpoint = 'projection:read' | 'projection:folded' | 'projection:written';
@@ -17,6 +18,11 @@ export interface FoldDependencies {
   readonly leaseMs: number;
   readonly logger: Logger;
   readonly reachFailpoint: (failpoint: Failpoint, lease: Lease) => Promise<void> | void;
+}
+
+/** The same, with what the generation began with. */
+export interface SeededFoldDependencies extends FoldDependencies {
+  readonly seeding: Seeding;
 }
 
 /** How often an event is tried on its own before it is parked. */
@@ -34,7 +40,7 @@ const retryMs = 20;
  *   reason. After any of these the checkpoint may have moved.
  */
 export async function foldEvents(
-  dependencies: FoldDependencies,
+  dependencies: SeededFoldDependencies,
   lease: Lease,
   after: bigint,
   events: readonly LogEvent[],
@@ -52,7 +58,7 @@ export async function foldEvents(
 }
 
 async function foldApart(
-  dependencies: FoldDependencies,
+  dependencies: SeededFoldDependencies,
   lease: Lease,
   after: bigint,
   events: readonly LogEvent[],
@@ -76,7 +82,7 @@ async function foldApart(
 
 /** Undefined when the events are taken; else what is wrong with them. */
 async function tryToFold(
-  dependencies: FoldDependencies,
+  dependencies: SeededFoldDependencies,
   lease: Lease,
   after: bigint,
   events: readonly LogEvent[],
@@ -95,8 +101,22 @@ async function tryToFold(
   }
 }
 
+/** Folds what was in the copied rows already as such, and the rest as usual. */
+export async function foldSeeded(
+  projection: Projection,
+  context: FoldContext,
+  events: readonly LogEvent[],
+  { throughOffset, seals }: Seeding,
+): Promise<void> {
+  const isReplayed = ({ offset }: LogEvent): boolean => seals.size > 0 && offset <= throughOffset;
+  const replayed = events.filter(isReplayed);
+  if (replayed.length > 0) await projection.fold({ ...context, seals }, replayed);
+  const others = events.filter((event) => !isReplayed(event));
+  if (others.length > 0) await projection.fold(context, others);
+}
+
 async function foldOnce(
-  { db, projection, leaseMs, reachFailpoint }: FoldDependencies,
+  { db, projection, seeding, leaseMs, reachFailpoint }: SeededFoldDependencies,
   lease: Lease,
   after: bigint,
   events: readonly LogEvent[],
@@ -106,7 +126,8 @@ async function foldOnce(
   await db.transaction(
     async (tx) => {
       await moveCheckpoint(tx, lease, { from: after, to: last.offset, completeTo: last.receivedAt, leaseMs });
-      await projection.fold({ tx, partition: lease.partition, generation: lease.generation }, events);
+      const { partition, generation } = lease;
+      await foldSeeded(projection, { tx, partition, generation }, events, seeding);
       await reachFailpoint('projection:folded', lease);
     },
     // A process that is frozen in here is cut off when its lease ends: its locks would keep others from taking over.

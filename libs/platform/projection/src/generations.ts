@@ -60,6 +60,10 @@ async function retire(tx: Transaction, projection: string, generation: number): 
     projection,
     generation,
   ]);
+  await tx.query('delete from projection_seals where projection = $1 and generation = $2', [
+    projection,
+    generation,
+  ]);
   await tx.query('delete from projection_parked where projection = $1 and generation = $2', [
     projection,
     generation,

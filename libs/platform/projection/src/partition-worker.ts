@@ -6,6 +6,8 @@ import type { Outage } from './failures.ts';
 import { backoffMs, isTimeout } from './failures.ts';
 import type { FoldDependencies } from './fold-events.ts';
 import { foldEvents } from './fold-events.ts';
+import type { Seeding } from './seeding.ts';
+import { seed } from './seeding.ts';
 import type { Slots } from './slots.ts';
 
 /** Moves one partition of one generation, as long as it holds its lease. */
@@ -62,14 +64,15 @@ async function work(options: WorkerOptions, lease: Lease, signal: AbortSignal): 
   const { source, db, logger, random, sourceOutage, databaseOutage } = options;
   const who = `${lease.projection}/${lease.generation}/${lease.partition}`;
   let position: bigint | undefined = options.checkpoint.position;
+  let seeding: Seeding | undefined;
   let limit = options.batchSize;
   let failures = 0;
 
-  const take = async (events: readonly LogEvent[], after: bigint): Promise<bigint> => {
+  const take = async (events: readonly LogEvent[], after: bigint, begun: Seeding): Promise<bigint> => {
     let reached = after;
     for (let start = 0; start < events.length && !signal.aborted;) {
       const some = events.slice(start, start + limit);
-      await options.slots(() => foldEvents(options, lease, reached, some, signal));
+      await options.slots(() => foldEvents({ ...options, seeding: begun }, lease, reached, some, signal));
       start += some.length;
       reached = some.at(-1)?.offset ?? reached;
       options.onReached(reached);
@@ -86,6 +89,7 @@ async function work(options: WorkerOptions, lease: Lease, signal: AbortSignal): 
       position ??= await findPosition(db, lease);
       if (position === undefined) break;
       outage = sourceOutage;
+      seeding ??= await seed(options, lease, signal);
       const head = (await source.heads(signal)).get(lease.partition);
       if (head === undefined) throw new Error(`The log has no partition ${lease.partition}.`);
       let isAhead = isAheadOf(head, position);
@@ -103,7 +107,7 @@ async function work(options: WorkerOptions, lease: Lease, signal: AbortSignal): 
           options.onReceived(position, first.receivedAt);
           outage = databaseOutage;
           await options.reachFailpoint('projection:read', lease);
-          position = await take(events, position);
+          position = await take(events, position, seeding);
           databaseOutage.ended(who);
           outage = sourceOutage;
           failures = 0;

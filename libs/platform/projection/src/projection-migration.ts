@@ -1,4 +1,27 @@
-import { roleName } from '@parley/database';
+import { roleName, tenantPolicy } from '@parley/database';
+
+/**
+ * The statements by which those tables also hold what generations began with where raw events have expired, for a later
+ * migration.
+ */
+export function projectionSealMigration(service: string): readonly string[] {
+  return [
+    // Null: not begun. Up to here its copied rows hold everything.
+    'alter table projection_checkpoints add column seeded_through bigint check (seeded_through >= 0)',
+    'update projection_checkpoints set seeded_through = 0',
+    `create table projection_seals (
+       partition integer not null,
+       projection text not null,
+       generation integer not null,
+       tenant_id uuid not null,
+       received_before timestamptz not null,
+       occurred_before timestamptz not null,
+       primary key (partition, projection, generation, tenant_id)
+     )`,
+    ...tenantPolicy('projection_seals'),
+    `revoke all on projection_seals from ${roleName(service, 'app')}`,
+  ];
+}
 
 /**
  * The statements that make the tables of the projection runtime in a service's schema, for one of its migrations:

@@ -91,11 +91,16 @@ function toProjection({
   };
 }
 
-function toOutcome({ rowCount, differenceCount, differences }: VerificationResult) {
+function toOutcome({ rowCount, differenceCount, differences, sealed }: VerificationResult) {
   return {
     rowCount: BigInt(rowCount),
     differenceCount: BigInt(differenceCount),
     differences: differences.map(({ table, actual = '', expected = '' }) => ({ table, actual, expected })),
+    sealed: sealed.map(({ partition, tenantId, occurredBefore }) => ({
+      partition,
+      tenantId,
+      occurredBefore: timestampFromDate(occurredBefore),
+    })),
   };
 }
 

@@ -36,6 +36,7 @@ import type { RebuildStep } from './rebuild-projection.ts';
 import { rebuildProjection } from './rebuild-projection.ts';
 import type { ReplayOutcome } from './replay-parked-events.ts';
 import { replayParkedEvents } from './replay-parked-events.ts';
+import { isPastSeal } from './seeding.ts';
 import type { Slots } from './slots.ts';
 import { createSlots } from './slots.ts';
 import type { VerificationStep } from './verify-projection.ts';
@@ -55,6 +56,8 @@ export interface ProjectionRuntimeOptions {
   readonly batchSize?: number;
   /** After how long others take over from a process that is gone without a word; 10 s unless told. */
   readonly leaseMs?: number;
+  /** How often it asks which raw events are to expire, and confirms that it has passed them; 5 s unless told. */
+  readonly sealsMs?: number;
   /** In [0, 1); spreads the retries. */
   readonly random?: () => number;
   /** For tests that end the process, or let it fail, in the middle of a fold. */
@@ -142,6 +145,9 @@ class Runtime implements ProjectionRuntime {
   readonly #toldNewer = new Set<string>();
   #heads: ReadonlyMap<number, bigint> = new Map();
   #headsHeardAt = -Infinity;
+  #sealsHeardAt = -Infinity;
+  /** Of each projection, the seal up to which this process has confirmed. */
+  readonly #confirmed = new Map<string, bigint>();
   #renewedAt = -Infinity;
   #keeping: Promise<void> | undefined;
   #emptying: Promise<void> | undefined;
@@ -250,6 +256,7 @@ class Runtime implements ProjectionRuntime {
     await this.#switchGenerations(found);
     await this.#retireAbandoned(found);
     this.#emptyRetired(found);
+    await this.#confirmSeals();
   }
 
   async #find(): Promise<Found> {
@@ -268,6 +275,30 @@ class Runtime implements ProjectionRuntime {
       this.#sourceOutage.ended('heads');
     } catch (error) {
       if (!this.#closing.signal.aborted) this.#sourceOutage.began('heads', error);
+    }
+  }
+
+  /** Lets raw events expire that no generation needs any more. */
+  async #confirmSeals(): Promise<void> {
+    const { db, source, sealsMs = 5_000 } = this.#options;
+    if (performance.now() - this.#sealsHeardAt < sealsMs) return;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(headsMs)]);
+    try {
+      for (const reader of this.#projections.keys()) {
+        const before = this.#confirmed.get(reader) ?? 0n;
+        let confirmed = before;
+        for (const seal of await source.seals({ reader, confirmed, signal })) {
+          if (!(await isPastSeal(db, reader, seal))) break;
+          confirmed = seal.number;
+        }
+        if (confirmed === before) continue;
+        await source.seals({ reader, confirmed, signal });
+        this.#confirmed.set(reader, confirmed);
+      }
+      this.#sealsHeardAt = performance.now();
+      this.#sourceOutage.ended('seals');
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#sourceOutage.began('seals', error);
     }
   }
 

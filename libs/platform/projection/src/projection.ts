@@ -31,6 +31,12 @@ export interface ProjectionTable {
   readonly compare?: readonly string[];
   /** Which rows are compared, as an SQL condition over a row; all unless told. For rows that mean the same as none. */
   readonly where?: string;
+  /**
+   * Which rows `r` of a tenant whose raw events have expired can't be computed from the log any more, as an SQL condition
+   * that may use `seal.received_before` and `seal.occurred_before` (see `RawSeal`); none unless told. A generation that is
+   * computed beside the running one begins with copies of these. The table needs a column `tenant_id` then.
+   */
+  readonly sealed?: string;
 }
 
 export interface FoldContext {
@@ -38,6 +44,18 @@ export interface FoldContext {
   readonly partition: number;
   /** Which of several sets of rows is being written; part of every key of the projection's tables. */
   readonly generation: number;
+  /**
+   * By tenant, while events are folded once more whose effect on what is sealed was copied already, so that they must not
+   * change it again. Those that were received before a seal may come too, as long as their bodies are there. Undefined
+   * while events are folded for the first time.
+   */
+  readonly seals?: ReadonlyMap<string, Seal>;
+}
+
+/** Of a tenant whose raw events have expired; see `RawSeal`. */
+export interface Seal {
+  readonly receivedBefore: Date;
+  readonly occurredBefore: Date;
 }
 
 /** How far an answer reaches, read in the same snapshot as the answer. */

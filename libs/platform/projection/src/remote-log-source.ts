@@ -4,6 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type {
   EventLogService,
   LogEvent as LogEventMessage,
+  RawSeal as RawSealMessage,
 } from '@parley/contracts/parley/ingestion/v1/event_log_service';
 import { DomainError } from '@parley/errors';
 import type { EventKindNumber, LogBatch, LogEvent, LogSource } from '@parley/event';
@@ -21,6 +22,11 @@ export function createRemoteLogSource({ client, stallMs = 15_000 }: RemoteLogSou
     async heads(signal) {
       const { partitions } = await client.listPartitions({}, { signal });
       return new Map(partitions.map(({ partition, headOffset }) => [partition, headOffset]));
+    },
+
+    async seals({ reader, confirmed, signal }) {
+      const { seals } = await client.listSeals({ reader, confirmedNumber: confirmed }, { signal });
+      return seals.map(toRawSeal);
     },
 
     async *tail({ signal, afterOffset, ...request }): AsyncGenerator<LogBatch> {
@@ -77,6 +83,27 @@ async function* readStream(
     // A reader who leaves early does not end the call by that: the library would leave it open, unread.
     stalled.abort();
   }
+}
+
+function toRawSeal({
+  number,
+  partition,
+  tenantId,
+  receivedBefore,
+  occurredBefore,
+  throughOffset,
+}: RawSealMessage) {
+  if (receivedBefore === undefined || occurredBefore === undefined) {
+    throw new Error(`The log's seal ${number} has no times.`);
+  }
+  return {
+    number,
+    partition,
+    tenantId: uuidText(tenantId),
+    receivedBefore: timestampDate(receivedBefore),
+    occurredBefore: timestampDate(occurredBefore),
+    throughOffset,
+  };
 }
 
 function toLogEvent(message: LogEventMessage): LogEvent {

@@ -4,8 +4,10 @@ import type { CheckpointKey } from './checkpoints.ts';
 import { LeaseLost, lockCheckpoint } from './checkpoints.ts';
 import { isPassing } from './failures.ts';
 import type { FoldDependencies } from './fold-events.ts';
+import { foldSeeded } from './fold-events.ts';
 import { getActiveGeneration } from './generations.ts';
 import { countAttempt, nextParkedEvents, unparkEvent } from './parked-events.ts';
+import { getSeeding } from './seeding.ts';
 
 export interface ReplayOutcome {
   /** Events that the projection holds now. */
@@ -57,7 +59,8 @@ async function replayEvent(
         await lockCheckpoint(tx, key);
         // Another replay may have been faster.
         if (!(await unparkEvent(tx, key, event.offset))) return;
-        await projection.fold({ tx, partition: key.partition, generation: key.generation }, [event]);
+        const { partition, generation } = key;
+        await foldSeeded(projection, { tx, partition, generation }, [event], await getSeeding(tx, key));
       },
       { byIndex: true },
     );

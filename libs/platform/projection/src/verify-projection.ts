@@ -1,4 +1,5 @@
 import { DomainError } from '@parley/errors';
+import { nobody } from '@parley/event';
 import type { LogSource } from '@parley/event';
 import type { Checkpoint, CheckpointKey, Lease } from './checkpoints.ts';
 import {
@@ -13,6 +14,7 @@ import type { Comparison, RowDifference } from './compare-generations.ts';
 import { compareGenerations } from './compare-generations.ts';
 import type { FoldDependencies } from './fold-events.ts';
 import { foldEvents } from './fold-events.ts';
+import type { SeededFoldDependencies } from './fold-events.ts';
 import {
   addGeneration,
   emptyGeneration,
@@ -20,6 +22,7 @@ import {
   notStarted,
   retireGeneration,
 } from './generations.ts';
+import { seed } from './seeding.ts';
 import type { Slots } from './slots.ts';
 
 /** How far a verification is. */
@@ -37,6 +40,15 @@ export interface VerificationResult {
   readonly differenceCount: number;
   /** The first 20. */
   readonly differences: readonly RowDifference[];
+  /** What could not be computed once more, since the raw events have expired; it was copied. */
+  readonly sealed: readonly SealedBuckets[];
+}
+
+/** A tenant's buckets of before an instant. */
+export interface SealedBuckets {
+  readonly partition: number;
+  readonly tenantId: string;
+  readonly occurredBefore: Date;
 }
 
 export interface VerificationDependencies extends FoldDependencies {
@@ -70,6 +82,7 @@ export async function* verifyProjection(
   for (const lease of shadow.leases) heldLeases.add(lease);
   const totalEventCount = running.reduce((sum, { position }) => sum + position, 0n);
   const compared: Comparison[] = [];
+  const sealed: SealedBuckets[] = [];
   try {
     let before = 0n;
     yield { eventCount: before, totalEventCount };
@@ -77,15 +90,20 @@ export async function* verifyProjection(
       const expected = shadow.leases.find(({ partition }) => partition === actual.partition);
       if (expected === undefined) throw interrupted();
       const room = maxDifferences - compared.reduce((sum, { differences }) => sum + differences.length, 0);
+      const seeded = { ...dependencies, seeding: await seed(dependencies, expected, signal) };
+      for (const [tenantId, { occurredBefore }] of seeded.seeding.seals) {
+        if (tenantId === nobody) continue;
+        sealed.push({ partition: actual.partition, tenantId, occurredBefore });
+      }
       let position = 0n;
-      for await (position of approach(dependencies, actual, expected, signal)) {
+      for await (position of approach(seeded, actual, expected, signal)) {
         yield { eventCount: before + position, totalEventCount };
       }
-      const last = await compareAtOnePosition(dependencies, { actual, expected, position, room }, signal);
+      const last = await compareAtOnePosition(seeded, { actual, expected, position, room }, signal);
       compared.push(...last.comparisons);
       before += last.position;
     }
-    yield { eventCount: before, totalEventCount, result: sumUp(compared) };
+    yield { eventCount: before, totalEventCount, result: { ...sumUp(compared), sealed } };
   } catch (error) {
     throw error instanceof LeaseLost ? interrupted(error) : error;
   } finally {
@@ -142,9 +160,11 @@ async function openShadow(
   });
 }
 
+type SeededDependencies = VerificationDependencies & SeededFoldDependencies;
+
 /** Folds until little is left, and says after each batch how far it is. */
 async function* approach(
-  dependencies: VerificationDependencies,
+  dependencies: SeededDependencies,
   actual: CheckpointKey,
   expected: Lease,
   signal: AbortSignal,
@@ -157,7 +177,7 @@ async function* approach(
 }
 
 async function compareAtOnePosition(
-  dependencies: VerificationDependencies,
+  dependencies: SeededDependencies,
   at: { actual: CheckpointKey; expected: Lease; position: bigint; room: number },
   signal: AbortSignal,
 ): Promise<{ position: bigint; comparisons: readonly Comparison[] }> {
@@ -198,7 +218,7 @@ async function compareAtOnePosition(
 
 /** Folds the events after a position up to a goal, and says after each batch how far it is. */
 async function* foldUpTo(
-  dependencies: VerificationDependencies,
+  dependencies: SeededDependencies,
   lease: Lease,
   from: bigint,
   goal: bigint,
@@ -211,6 +231,8 @@ async function* foldUpTo(
   for await (const { events } of source.tail(tail)) {
     const wanted = events.filter(({ offset }) => offset <= goal);
     const last = wanted.at(-1);
+    // Where a month was dropped, the log may go on beyond the goal.
+    if (last === undefined && events.length > 0) return;
     if (last === undefined) continue;
     await slots(() => foldEvents(dependencies, lease, position, wanted, signal));
     position = last.offset;
@@ -221,7 +243,7 @@ async function* foldUpTo(
   throw new Error('The log ended its stream.');
 }
 
-function sumUp(compared: readonly Comparison[]): VerificationResult {
+function sumUp(compared: readonly Comparison[]): Omit<VerificationResult, 'sealed'> {
   return {
     rowCount: compared.reduce((sum, { rowCount }) => sum + rowCount, 0),
     differenceCount: compared.reduce((sum, { differenceCount }) => sum + differenceCount, 0),

@@ -157,7 +157,7 @@ test('a log that skips an event is not followed', async () => {
   const log = createSimulatedLog();
   log.append(0, someWords(10));
   const skipping: LogSource = {
-    heads: log.heads,
+    ...log,
     async *tail(options) {
       for await (const batch of log.tail(options)) {
         yield { ...batch, events: batch.events.filter(({ offset }) => offset !== 5n) };
@@ -175,7 +175,7 @@ test('a log whose first events are gone by retention is followed from where it b
   const log = createSimulatedLog();
   log.append(0, [{ text: 'old' }, { text: 'old' }, { text: 'poison' }, { text: 'new' }]);
   const beginning: LogSource = {
-    heads: log.heads,
+    ...log,
     tail: (options) => log.tail({ ...options, afterOffset: options.afterOffset || 2n }),
   };
   startRuntime({ db: worker, source: beginning });

@@ -40,6 +40,17 @@ function logRoutes(log: LogSource): Routes {
         const heads = await log.heads(signal);
         return { partitions: [...heads].map(([partition, headOffset]) => ({ partition, headOffset })) };
       },
+      async listSeals({ reader, confirmedNumber }, { signal }) {
+        const seals = await log.seals({ reader, confirmed: confirmedNumber, signal });
+        return {
+          seals: seals.map(({ receivedBefore, occurredBefore, ...seal }) => ({
+            ...seal,
+            tenantId: Uint8Array.from(Buffer.from(seal.tenantId.replaceAll('-', ''), 'hex')),
+            receivedBefore: timestampFromDate(receivedBefore),
+            occurredBefore: timestampFromDate(occurredBefore),
+          })),
+        };
+      },
       async *tail({ partition, afterOffset, maxBatchSize }, { signal }) {
         for await (const batch of log.tail({ partition, afterOffset, maxBatchSize, signal })) {
           yield {
@@ -77,6 +88,23 @@ test('events come over as they are', async () => {
   expect(mine.events.map((event) => ({ ...event, body: Buffer.from(event.body ?? []) }))).toEqual(
     theirs.events,
   );
+});
+
+test('seals come over as they are, and what is confirmed goes back', async () => {
+  const log = createSimulatedLog();
+  const seal = {
+    number: 7n,
+    partition: 3,
+    tenantId: '0190a5e4-0000-7000-8000-000000000001',
+    receivedBefore: new Date('2026-03-01T00:00:00Z'),
+    occurredBefore: new Date('2026-03-02T00:00:00Z'),
+    throughOffset: 1_000n,
+  };
+  log.seal(seal);
+  const { source } = await setUp(log);
+  expect(await source.seals({ reader: 'toy', confirmed: 6n, signal: never })).toEqual([seal]);
+  expect(await source.seals({ reader: 'toy', confirmed: 7n, signal: never })).toEqual([]);
+  expect(log.confirmed).toEqual(new Map([['toy', 7n]]));
 });
 
 test('a reader who leaves ends the stream', async () => {
@@ -127,6 +155,7 @@ test('a projection follows the log over the network, also when its server is res
 test('a stream that falls silent counts as lost', async () => {
   const silent: LogSource = {
     heads: async () => new Map([[0, 0n]]),
+    seals: async () => [],
     async *tail({ signal }): AsyncGenerator<LogBatch> {
       yield { events: [], headOffset: 0n };
       await new Promise((resolve) => signal.addEventListener('abort', resolve));

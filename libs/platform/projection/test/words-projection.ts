@@ -1,5 +1,5 @@
 import { defineMigration } from '@parley/database';
-import { projectionMigration } from '../src/index.ts';
+import { projectionMigration, projectionSealMigration } from '../src/index.ts';
 import type { Projection } from '../src/index.ts';
 
 // A toy projection: how often each word was said, and which was the last. Words that begin with "poison" can't be taken.
@@ -25,6 +25,7 @@ export const migrations = [
          primary key (partition, generation)
        )`,
   ]),
+  defineMigration('0003-seal-projections', projectionSealMigration(service)),
 ];
 
 /** @param antidote takes poison while it says so. */

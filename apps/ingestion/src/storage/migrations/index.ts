@@ -20,6 +20,7 @@ import { createPrivacy } from './0018-create-privacy.ts';
 import { claimOffsets } from './0019-claim-offsets.ts';
 import { createErasures } from './0020-create-erasures.ts';
 import { limitTenants } from './0021-limit-tenants.ts';
+import { sealRawEvents } from './0022-seal-raw-events.ts';
 import { countByBot } from './0023-count-by-bot.ts';
 import { keepOmittedResponses } from './0024-keep-omitted-responses.ts';
 import { countBots } from './0025-count-bots.ts';
@@ -47,6 +48,7 @@ export const migrations: readonly NamedMigration[] = [
   claimOffsets,
   createErasures,
   limitTenants,
+  sealRawEvents,
   countByBot,
   keepOmittedResponses,
   countBots,

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/event_log_service.proto.
  */
 export const file_parley_ingestion_v1_event_log_service: GenFile = /*@__PURE__*/
-  fileDesc("CitwYXJsZXkvaW5nZXN0aW9uL3YxL2V2ZW50X2xvZ19zZXJ2aWNlLnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxImkKC1RhaWxSZXF1ZXN0EhoKCXBhcnRpdGlvbhgBIAEoBUIHukgEGgIoABIdCgxhZnRlcl9vZmZzZXQYAiABKANCB7pIBCICKAASHwoObWF4X2JhdGNoX3NpemUYAyABKAVCB7pIBBoCKAAiUgoMVGFpbFJlc3BvbnNlEi0KBmV2ZW50cxgBIAMoCzIdLnBhcmxleS5pbmdlc3Rpb24udjEuTG9nRXZlbnQSEwoLaGVhZF9vZmZzZXQYAiABKAMi8AEKCExvZ0V2ZW50EhIKCmxvZ19vZmZzZXQYASABKAMSEQoJdGVuYW50X2lkGAIgASgMEiwKBGtpbmQYAyABKA4yHi5wYXJsZXkuaW5nZXN0aW9uLnYxLkV2ZW50S2luZBIRCglldmVudF9rZXkYBCABKAwSLwoLb2NjdXJyZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgRib2R5GAcgASgMSACIAQFCBwoFX2JvZHkiFwoVTGlzdFBhcnRpdGlvbnNSZXF1ZXN0IlAKFkxpc3RQYXJ0aXRpb25zUmVzcG9uc2USNgoKcGFydGl0aW9ucxgBIAMoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuUGFydGl0aW9uSGVhZCI3Cg1QYXJ0aXRpb25IZWFkEhEKCXBhcnRpdGlvbhgBIAEoBRITCgtoZWFkX29mZnNldBgCIAEoAzLVAQoPRXZlbnRMb2dTZXJ2aWNlElIKBFRhaWwSIC5wYXJsZXkuaW5nZXN0aW9uLnYxLlRhaWxSZXF1ZXN0GiEucGFybGV5LmluZ2VzdGlvbi52MS5UYWlsUmVzcG9uc2UiA5ACATABEm4KDkxpc3RQYXJ0aXRpb25zEioucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0UGFydGl0aW9uc1JlcXVlc3QaKy5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RQYXJ0aXRpb25zUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_ingestion_v1_event]);
+  fileDesc("CitwYXJsZXkvaW5nZXN0aW9uL3YxL2V2ZW50X2xvZ19zZXJ2aWNlLnByb3RvEhNwYXJsZXkuaW5nZXN0aW9uLnYxImkKC1RhaWxSZXF1ZXN0EhoKCXBhcnRpdGlvbhgBIAEoBUIHukgEGgIoABIdCgxhZnRlcl9vZmZzZXQYAiABKANCB7pIBCICKAASHwoObWF4X2JhdGNoX3NpemUYAyABKAVCB7pIBBoCKAAiUgoMVGFpbFJlc3BvbnNlEi0KBmV2ZW50cxgBIAMoCzIdLnBhcmxleS5pbmdlc3Rpb24udjEuTG9nRXZlbnQSEwoLaGVhZF9vZmZzZXQYAiABKAMi8AEKCExvZ0V2ZW50EhIKCmxvZ19vZmZzZXQYASABKAMSEQoJdGVuYW50X2lkGAIgASgMEiwKBGtpbmQYAyABKA4yHi5wYXJsZXkuaW5nZXN0aW9uLnYxLkV2ZW50S2luZBIRCglldmVudF9rZXkYBCABKAwSLwoLb2NjdXJyZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3JlY2VpdmVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCgRib2R5GAcgASgMSACIAQFCBwoFX2JvZHkiFwoVTGlzdFBhcnRpdGlvbnNSZXF1ZXN0IlAKFkxpc3RQYXJ0aXRpb25zUmVzcG9uc2USNgoKcGFydGl0aW9ucxgBIAMoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuUGFydGl0aW9uSGVhZCI3Cg1QYXJ0aXRpb25IZWFkEhEKCXBhcnRpdGlvbhgBIAEoBRITCgtoZWFkX29mZnNldBgCIAEoAyJQChBMaXN0U2VhbHNSZXF1ZXN0EhkKBnJlYWRlchgBIAEoCUIJukgGcgQQARhkEiEKEGNvbmZpcm1lZF9udW1iZXIYAiABKANCB7pIBCICKAAiQAoRTGlzdFNlYWxzUmVzcG9uc2USKwoFc2VhbHMYASADKAsyHC5wYXJsZXkuaW5nZXN0aW9uLnYxLlJhd1NlYWwiwQEKB1Jhd1NlYWwSDgoGbnVtYmVyGAEgASgDEhEKCXBhcnRpdGlvbhgCIAEoBRIRCgl0ZW5hbnRfaWQYAyABKAwSMwoPcmVjZWl2ZWRfYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9vY2N1cnJlZF9iZWZvcmUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnRocm91Z2hfb2Zmc2V0GAYgASgDMrYCCg9FdmVudExvZ1NlcnZpY2USUgoEVGFpbBIgLnBhcmxleS5pbmdlc3Rpb24udjEuVGFpbFJlcXVlc3QaIS5wYXJsZXkuaW5nZXN0aW9uLnYxLlRhaWxSZXNwb25zZSIDkAIBMAESXwoJTGlzdFNlYWxzEiUucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0U2VhbHNSZXF1ZXN0GiYucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0U2VhbHNSZXNwb25zZSIDkAICEm4KDkxpc3RQYXJ0aXRpb25zEioucGFybGV5LmluZ2VzdGlvbi52MS5MaXN0UGFydGl0aW9uc1JlcXVlc3QaKy5wYXJsZXkuaW5nZXN0aW9uLnYxLkxpc3RQYXJ0aXRpb25zUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_ingestion_v1_event]);
 
 /**
  * Asks for the events of one partition.
@@ -208,6 +208,111 @@ export const PartitionHeadSchema: GenMessage<PartitionHead> = /*@__PURE__*/
   messageDesc(file_parley_ingestion_v1_event_log_service, 5);
 
 /**
+ * Asks for seals.
+ *
+ * @generated from message parley.ingestion.v1.ListSealsRequest
+ */
+export type ListSealsRequest = Message<"parley.ingestion.v1.ListSealsRequest"> & {
+  /**
+   * Who asks: a projection's name.
+   *
+   * @generated from field: string reader = 1;
+   */
+  reader: string;
+
+  /**
+   * The seal up to which the reader needs nothing more; 0 at first. Only the highest number that was ever said counts.
+   *
+   * @generated from field: int64 confirmed_number = 2;
+   */
+  confirmedNumber: bigint;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListSealsRequest.
+ * Use `create(ListSealsRequestSchema)` to create a new message.
+ */
+export const ListSealsRequestSchema: GenMessage<ListSealsRequest> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_event_log_service, 6);
+
+/**
+ * Gives the seals.
+ *
+ * @generated from message parley.ingestion.v1.ListSealsResponse
+ */
+export type ListSealsResponse = Message<"parley.ingestion.v1.ListSealsResponse"> & {
+  /**
+   * Those above `confirmed_number`, in the order of their numbers.
+   *
+   * @generated from field: repeated parley.ingestion.v1.RawSeal seals = 1;
+   */
+  seals: RawSeal[];
+};
+
+/**
+ * Describes the message parley.ingestion.v1.ListSealsResponse.
+ * Use `create(ListSealsResponseSchema)` to create a new message.
+ */
+export const ListSealsResponseSchema: GenMessage<ListSealsResponse> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_event_log_service, 7);
+
+/**
+ * Up to where a tenant's raw events have expired or are about to. It only ever moves on, each time under a higher number.
+ *
+ * @generated from message parley.ingestion.v1.RawSeal
+ */
+export type RawSeal = Message<"parley.ingestion.v1.RawSeal"> & {
+  /**
+   * Above that of every seal before it, of whichever tenant.
+   *
+   * @generated from field: int64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * The partition in which the tenant lives.
+   *
+   * @generated from field: int32 partition = 2;
+   */
+  partition: number;
+
+  /**
+   * The tenant: 16 bytes of a UUID.
+   *
+   * @generated from field: bytes tenant_id = 3;
+   */
+  tenantId: Uint8Array;
+
+  /**
+   * The start of a UTC day: what was received before it is not to be read any more.
+   *
+   * @generated from field: google.protobuf.Timestamp received_before = 4;
+   */
+  receivedBefore?: Timestamp | undefined;
+
+  /**
+   * A day later: what occurred before it comes in no more.
+   *
+   * @generated from field: google.protobuf.Timestamp occurred_before = 5;
+   */
+  occurredBefore?: Timestamp | undefined;
+
+  /**
+   * The offset of the last event that was received before `received_before`.
+   *
+   * @generated from field: int64 through_offset = 6;
+   */
+  throughOffset: bigint;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.RawSeal.
+ * Use `create(RawSealSchema)` to create a new message.
+ */
+export const RawSealSchema: GenMessage<RawSeal> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_event_log_service, 8);
+
+/**
  * The event log, for Parley's other services. Every call needs the service credential.
  *
  * @generated from service parley.ingestion.v1.EventLogService
@@ -224,6 +329,17 @@ export const EventLogService: GenService<{
     methodKind: "server_streaming";
     input: typeof TailRequestSchema;
     output: typeof TailResponseSchema;
+  },
+  /**
+   * Lists up to where raw events of tenants have expired or are about to, and confirms for a reader that it needs nothing
+   * more of what former seals take away. Nothing is taken away before every reader that ever called has confirmed it.
+   *
+   * @generated from rpc parley.ingestion.v1.EventLogService.ListSeals
+   */
+  listSeals: {
+    methodKind: "unary";
+    input: typeof ListSealsRequestSchema;
+    output: typeof ListSealsResponseSchema;
   },
   /**
    * Lists the partitions with the offset of each one's last event.

@@ -943,7 +943,7 @@ export type EventResult = Message<"parley.ingestion.v1.EventResult"> & {
 
   /**
    * The id in quarantine under which what came is kept, when it was rejected or is in conflict. Empty where
-   * consent or erasure forbid to keep it.
+   * consent, erasure or retention forbid to keep it.
    *
    * @generated from field: string quarantine_id = 6;
    */

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/projection/v1/projection_service.proto.
  */
 export const file_parley_projection_v1_projection_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci1wYXJsZXkvcHJvamVjdGlvbi92MS9wcm9qZWN0aW9uX3NlcnZpY2UucHJvdG8SFHBhcmxleS5wcm9qZWN0aW9uLnYxIsgBCgpQcm9qZWN0aW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoBRISCgpnZW5lcmF0aW9uGAMgASgFEj0KCnBhcnRpdGlvbnMYBCADKAsyKS5wYXJsZXkucHJvamVjdGlvbi52MS5Qcm9qZWN0aW9uUGFydGl0aW9uEhQKDHBhcmtlZF9jb3VudBgFIAEoAxIdChByZWJ1aWxkX3Byb2dyZXNzGAYgASgBSACIAQFCEwoRX3JlYnVpbGRfcHJvZ3Jlc3MikAEKE1Byb2plY3Rpb25QYXJ0aXRpb24SEQoJcGFydGl0aW9uGAEgASgFEhAKCHBvc2l0aW9uGAIgASgDEhMKC2hlYWRfb2Zmc2V0GAMgASgDEi8KC2NvbXBsZXRlX3RvGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZsYWdfbXMYBSABKAMiGAoWTGlzdFByb2plY3Rpb25zUmVxdWVzdCJQChdMaXN0UHJvamVjdGlvbnNSZXNwb25zZRI1Cgtwcm9qZWN0aW9ucxgBIAMoCzIgLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb24iMgoXVmVyaWZ5UHJvamVjdGlvblJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhkIsYBChhWZXJpZnlQcm9qZWN0aW9uUmVzcG9uc2USEwoLZXZlbnRfY291bnQYASABKAMSGQoRdG90YWxfZXZlbnRfY291bnQYAiABKAMSDAoEZG9uZRgDIAEoCBIRCglyb3dfY291bnQYBCABKAMSGAoQZGlmZmVyZW5jZV9jb3VudBgFIAEoAxI/CgtkaWZmZXJlbmNlcxgGIAMoCzIqLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb25EaWZmZXJlbmNlIkcKFFByb2plY3Rpb25EaWZmZXJlbmNlEg0KBXRhYmxlGAEgASgJEg4KBmFjdHVhbBgCIAEoCRIQCghleHBlY3RlZBgDIAEoCSIzChhSZWJ1aWxkUHJvamVjdGlvblJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhkIm0KGVJlYnVpbGRQcm9qZWN0aW9uUmVzcG9uc2USEwoLZXZlbnRfY291bnQYASABKAMSGQoRdG90YWxfZXZlbnRfY291bnQYAiABKAMSDAoEZG9uZRgDIAEoCBISCgpnZW5lcmF0aW9uGAQgASgFImoKF0xpc3RQYXJrZWRFdmVudHNSZXF1ZXN0EhUKBG5hbWUYASABKAlCB7pIBHICGGQSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGOgHIm0KGExpc3RQYXJrZWRFdmVudHNSZXNwb25zZRI4Cg1wYXJrZWRfZXZlbnRzGAEgAygLMiEucGFybGV5LnByb2plY3Rpb24udjEuUGFya2VkRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpcBCgtQYXJrZWRFdmVudBIMCgRuYW1lGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoBRISCgpsb2dfb2Zmc2V0GAMgASgDEg0KBWVycm9yGAQgASgJEhUKDWF0dGVtcHRfY291bnQYBSABKAUSLQoJcGFya2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI0ChlSZXBsYXlQYXJrZWRFdmVudHNSZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAEYZCJKChpSZXBsYXlQYXJrZWRFdmVudHNSZXNwb25zZRIWCg5yZXBsYXllZF9jb3VudBgBIAEoAxIUCgxwYXJrZWRfY291bnQYAiABKAMy6wQKEVByb2plY3Rpb25TZXJ2aWNlEnMKD0xpc3RQcm9qZWN0aW9ucxIsLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQcm9qZWN0aW9uc1JlcXVlc3QaLS5wYXJsZXkucHJvamVjdGlvbi52MS5MaXN0UHJvamVjdGlvbnNSZXNwb25zZSIDkAIBEnMKEFZlcmlmeVByb2plY3Rpb24SLS5wYXJsZXkucHJvamVjdGlvbi52MS5WZXJpZnlQcm9qZWN0aW9uUmVxdWVzdBouLnBhcmxleS5wcm9qZWN0aW9uLnYxLlZlcmlmeVByb2plY3Rpb25SZXNwb25zZTABEnYKEVJlYnVpbGRQcm9qZWN0aW9uEi4ucGFybGV5LnByb2plY3Rpb24udjEuUmVidWlsZFByb2plY3Rpb25SZXF1ZXN0Gi8ucGFybGV5LnByb2plY3Rpb24udjEuUmVidWlsZFByb2plY3Rpb25SZXNwb25zZTABEnYKEExpc3RQYXJrZWRFdmVudHMSLS5wYXJsZXkucHJvamVjdGlvbi52MS5MaXN0UGFya2VkRXZlbnRzUmVxdWVzdBouLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQYXJrZWRFdmVudHNSZXNwb25zZSIDkAIBEnwKElJlcGxheVBhcmtlZEV2ZW50cxIvLnBhcmxleS5wcm9qZWN0aW9uLnYxLlJlcGxheVBhcmtlZEV2ZW50c1JlcXVlc3QaMC5wYXJsZXkucHJvamVjdGlvbi52MS5SZXBsYXlQYXJrZWRFdmVudHNSZXNwb25zZSIDkAICYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Ci1wYXJsZXkvcHJvamVjdGlvbi92MS9wcm9qZWN0aW9uX3NlcnZpY2UucHJvdG8SFHBhcmxleS5wcm9qZWN0aW9uLnYxIsgBCgpQcm9qZWN0aW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoBRISCgpnZW5lcmF0aW9uGAMgASgFEj0KCnBhcnRpdGlvbnMYBCADKAsyKS5wYXJsZXkucHJvamVjdGlvbi52MS5Qcm9qZWN0aW9uUGFydGl0aW9uEhQKDHBhcmtlZF9jb3VudBgFIAEoAxIdChByZWJ1aWxkX3Byb2dyZXNzGAYgASgBSACIAQFCEwoRX3JlYnVpbGRfcHJvZ3Jlc3MikAEKE1Byb2plY3Rpb25QYXJ0aXRpb24SEQoJcGFydGl0aW9uGAEgASgFEhAKCHBvc2l0aW9uGAIgASgDEhMKC2hlYWRfb2Zmc2V0GAMgASgDEi8KC2NvbXBsZXRlX3RvGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZsYWdfbXMYBSABKAMiGAoWTGlzdFByb2plY3Rpb25zUmVxdWVzdCJQChdMaXN0UHJvamVjdGlvbnNSZXNwb25zZRI1Cgtwcm9qZWN0aW9ucxgBIAMoCzIgLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb24iMgoXVmVyaWZ5UHJvamVjdGlvblJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhkIvsBChhWZXJpZnlQcm9qZWN0aW9uUmVzcG9uc2USEwoLZXZlbnRfY291bnQYASABKAMSGQoRdG90YWxfZXZlbnRfY291bnQYAiABKAMSDAoEZG9uZRgDIAEoCBIRCglyb3dfY291bnQYBCABKAMSGAoQZGlmZmVyZW5jZV9jb3VudBgFIAEoAxI/CgtkaWZmZXJlbmNlcxgGIAMoCzIqLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb25EaWZmZXJlbmNlEjMKBnNlYWxlZBgHIAMoCzIjLnBhcmxleS5wcm9qZWN0aW9uLnYxLlNlYWxlZEJ1Y2tldHMiagoNU2VhbGVkQnVja2V0cxIRCglwYXJ0aXRpb24YASABKAUSEQoJdGVuYW50X2lkGAIgASgJEjMKD29jY3VycmVkX2JlZm9yZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoUUHJvamVjdGlvbkRpZmZlcmVuY2USDQoFdGFibGUYASABKAkSDgoGYWN0dWFsGAIgASgJEhAKCGV4cGVjdGVkGAMgASgJIjMKGFJlYnVpbGRQcm9qZWN0aW9uUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGGQibQoZUmVidWlsZFByb2plY3Rpb25SZXNwb25zZRITCgtldmVudF9jb3VudBgBIAEoAxIZChF0b3RhbF9ldmVudF9jb3VudBgCIAEoAxIMCgRkb25lGAMgASgIEhIKCmdlbmVyYXRpb24YBCABKAUiagoXTGlzdFBhcmtlZEV2ZW50c1JlcXVlc3QSFQoEbmFtZRgBIAEoCUIHukgEcgIYZBIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMY6AcibQoYTGlzdFBhcmtlZEV2ZW50c1Jlc3BvbnNlEjgKDXBhcmtlZF9ldmVudHMYASADKAsyIS5wYXJsZXkucHJvamVjdGlvbi52MS5QYXJrZWRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilwEKC1BhcmtlZEV2ZW50EgwKBG5hbWUYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEhIKCmxvZ19vZmZzZXQYAyABKAMSDQoFZXJyb3IYBCABKAkSFQoNYXR0ZW1wdF9jb3VudBgFIAEoBRItCglwYXJrZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjQKGVJlcGxheVBhcmtlZEV2ZW50c1JlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhkIkoKGlJlcGxheVBhcmtlZEV2ZW50c1Jlc3BvbnNlEhYKDnJlcGxheWVkX2NvdW50GAEgASgDEhQKDHBhcmtlZF9jb3VudBgCIAEoAzLrBAoRUHJvamVjdGlvblNlcnZpY2UScwoPTGlzdFByb2plY3Rpb25zEiwucGFybGV5LnByb2plY3Rpb24udjEuTGlzdFByb2plY3Rpb25zUmVxdWVzdBotLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQcm9qZWN0aW9uc1Jlc3BvbnNlIgOQAgEScwoQVmVyaWZ5UHJvamVjdGlvbhItLnBhcmxleS5wcm9qZWN0aW9uLnYxLlZlcmlmeVByb2plY3Rpb25SZXF1ZXN0Gi4ucGFybGV5LnByb2plY3Rpb24udjEuVmVyaWZ5UHJvamVjdGlvblJlc3BvbnNlMAESdgoRUmVidWlsZFByb2plY3Rpb24SLi5wYXJsZXkucHJvamVjdGlvbi52MS5SZWJ1aWxkUHJvamVjdGlvblJlcXVlc3QaLy5wYXJsZXkucHJvamVjdGlvbi52MS5SZWJ1aWxkUHJvamVjdGlvblJlc3BvbnNlMAESdgoQTGlzdFBhcmtlZEV2ZW50cxItLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQYXJrZWRFdmVudHNSZXF1ZXN0Gi4ucGFybGV5LnByb2plY3Rpb24udjEuTGlzdFBhcmtlZEV2ZW50c1Jlc3BvbnNlIgOQAgESfAoSUmVwbGF5UGFya2VkRXZlbnRzEi8ucGFybGV5LnByb2plY3Rpb24udjEuUmVwbGF5UGFya2VkRXZlbnRzUmVxdWVzdBowLnBhcmxleS5wcm9qZWN0aW9uLnYxLlJlcGxheVBhcmtlZEV2ZW50c1Jlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A projection.
@@ -224,6 +224,13 @@ export type VerifyProjectionResponse = Message<"parley.projection.v1.VerifyProje
    * @generated from field: repeated parley.projection.v1.ProjectionDifference differences = 6;
    */
   differences: ProjectionDifference[];
+
+  /**
+   * What could not be computed once more, since the raw events behind it have expired. It is copied and so never differs.
+   *
+   * @generated from field: repeated parley.projection.v1.SealedBuckets sealed = 7;
+   */
+  sealed: SealedBuckets[];
 };
 
 /**
@@ -232,6 +239,41 @@ export type VerifyProjectionResponse = Message<"parley.projection.v1.VerifyProje
  */
 export const VerifyProjectionResponseSchema: GenMessage<VerifyProjectionResponse> = /*@__PURE__*/
   messageDesc(file_parley_projection_v1_projection_service, 5);
+
+/**
+ * A tenant's buckets of before an instant, and the facts in them.
+ *
+ * @generated from message parley.projection.v1.SealedBuckets
+ */
+export type SealedBuckets = Message<"parley.projection.v1.SealedBuckets"> & {
+  /**
+   * The partition.
+   *
+   * @generated from field: int32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * The tenant, a UUID in text.
+   *
+   * @generated from field: string tenant_id = 2;
+   */
+  tenantId: string;
+
+  /**
+   * The start of a UTC day: what occurred before it is sealed.
+   *
+   * @generated from field: google.protobuf.Timestamp occurred_before = 3;
+   */
+  occurredBefore?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message parley.projection.v1.SealedBuckets.
+ * Use `create(SealedBucketsSchema)` to create a new message.
+ */
+export const SealedBucketsSchema: GenMessage<SealedBuckets> = /*@__PURE__*/
+  messageDesc(file_parley_projection_v1_projection_service, 6);
 
 /**
  * A row that differs.
@@ -266,7 +308,7 @@ export type ProjectionDifference = Message<"parley.projection.v1.ProjectionDiffe
  * Use `create(ProjectionDifferenceSchema)` to create a new message.
  */
 export const ProjectionDifferenceSchema: GenMessage<ProjectionDifference> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 6);
+  messageDesc(file_parley_projection_v1_projection_service, 7);
 
 /**
  * Asks to rebuild a projection.
@@ -287,7 +329,7 @@ export type RebuildProjectionRequest = Message<"parley.projection.v1.RebuildProj
  * Use `create(RebuildProjectionRequestSchema)` to create a new message.
  */
 export const RebuildProjectionRequestSchema: GenMessage<RebuildProjectionRequest> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 7);
+  messageDesc(file_parley_projection_v1_projection_service, 8);
 
 /**
  * Says how far the rebuild is.
@@ -329,7 +371,7 @@ export type RebuildProjectionResponse = Message<"parley.projection.v1.RebuildPro
  * Use `create(RebuildProjectionResponseSchema)` to create a new message.
  */
 export const RebuildProjectionResponseSchema: GenMessage<RebuildProjectionResponse> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 8);
+  messageDesc(file_parley_projection_v1_projection_service, 9);
 
 /**
  * Asks for parked events.
@@ -364,7 +406,7 @@ export type ListParkedEventsRequest = Message<"parley.projection.v1.ListParkedEv
  * Use `create(ListParkedEventsRequestSchema)` to create a new message.
  */
 export const ListParkedEventsRequestSchema: GenMessage<ListParkedEventsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 9);
+  messageDesc(file_parley_projection_v1_projection_service, 10);
 
 /**
  * Gives a page of parked events.
@@ -392,7 +434,7 @@ export type ListParkedEventsResponse = Message<"parley.projection.v1.ListParkedE
  * Use `create(ListParkedEventsResponseSchema)` to create a new message.
  */
 export const ListParkedEventsResponseSchema: GenMessage<ListParkedEventsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 10);
+  messageDesc(file_parley_projection_v1_projection_service, 11);
 
 /**
  * An event that a projection could not take.
@@ -448,7 +490,7 @@ export type ParkedEvent = Message<"parley.projection.v1.ParkedEvent"> & {
  * Use `create(ParkedEventSchema)` to create a new message.
  */
 export const ParkedEventSchema: GenMessage<ParkedEvent> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 11);
+  messageDesc(file_parley_projection_v1_projection_service, 12);
 
 /**
  * Asks to try parked events again.
@@ -469,7 +511,7 @@ export type ReplayParkedEventsRequest = Message<"parley.projection.v1.ReplayPark
  * Use `create(ReplayParkedEventsRequestSchema)` to create a new message.
  */
 export const ReplayParkedEventsRequestSchema: GenMessage<ReplayParkedEventsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 12);
+  messageDesc(file_parley_projection_v1_projection_service, 13);
 
 /**
  * Says what became of them.
@@ -497,7 +539,7 @@ export type ReplayParkedEventsResponse = Message<"parley.projection.v1.ReplayPar
  * Use `create(ReplayParkedEventsResponseSchema)` to create a new message.
  */
 export const ReplayParkedEventsResponseSchema: GenMessage<ReplayParkedEventsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 13);
+  messageDesc(file_parley_projection_v1_projection_service, 14);
 
 /**
  * The projections of the services behind this address: what each has computed from the event log, and how far it is.
