@@ -37,7 +37,8 @@ export interface BucketSums {
   payers(): readonly PayerCell[];
 }
 
-export function createBucketSums(): BucketSums {
+/** @param isSealed where nothing is added or joined: what these buckets hold is there already. */
+export function createBucketSums(isSealed: (place: Place) => boolean = () => false): BucketSums {
   const states = createCells((): { readonly state: Sums } => ({ state: { ...emptyState } }));
   const latencies = createCells((): { readonly bins: Map<number, number> } => ({ bins: new Map() }));
   const revenues = createCells((): { readonly currencies: Map<string, RevenueSums> } => ({
@@ -48,7 +49,9 @@ export function createBucketSums(): BucketSums {
     currencies: new Map(),
   }));
 
-  const add = ({ tenantId, occurredAt, botId }: Place, amounts: Amounts, knownOn: number): void => {
+  const add = (place: Place, amounts: Amounts, knownOn: number): void => {
+    if (isSealed(place)) return;
+    const { tenantId, occurredAt, botId } = place;
     const { state, bins, revenue } = amounts;
     const start = startOf('quarter', occurredAt.getTime());
     if (!isNoState(state)) addTo(states.at(tenantId, 'quarter', start, botId, knownOn).state, state);
@@ -72,11 +75,15 @@ export function createBucketSums(): BucketSums {
       if (before !== undefined) add(before, negated(before), knownOn);
       if (after !== undefined) add(after, after, knownOn);
     },
-    join({ tenantId, occurredAt, botId }, memberOrdinal, knownOn) {
+    join(place, memberOrdinal, knownOn) {
+      if (isSealed(place)) return;
+      const { tenantId, occurredAt, botId } = place;
       const start = startOf('hour', occurredAt.getTime());
       memberships.at(tenantId, 'hour', start, botId, knownOn).ordinals.add(memberOrdinal);
     },
-    pay({ tenantId, occurredAt, botId }, currencyCode, memberOrdinal, knownOn) {
+    pay(place, currencyCode, memberOrdinal, knownOn) {
+      if (isSealed(place)) return;
+      const { tenantId, occurredAt, botId } = place;
       const start = startOf('hour', occurredAt.getTime());
       const { currencies } = payers.at(tenantId, 'hour', start, botId, knownOn);
       const ordinals = currencies.get(currencyCode);

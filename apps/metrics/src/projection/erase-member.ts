@@ -1,10 +1,12 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
+import { bucketLengths } from '@parley/calendar';
 import { eventKinds, unpackEventKeys } from '@parley/event';
 import type { EventKeys, LogEvent } from '@parley/event';
 import { noteErased } from '../storage/erased-counts.ts';
 import type { FactKey, FactStore, RowScope } from '../storage/fact-store.ts';
 import { addToLatencyRollups, deleteEmptyLatencies } from '../storage/latency-store.ts';
+import { findInteractionsOf } from '../storage/member-interactions.sql.ts';
 import { deleteOrdinals, findOrdinals } from '../storage/member-ordinals.ts';
 import { removeFromMemberSets } from '../storage/member-set-store.ts';
 import { addToPayerSets, findPayments, removeFromPayerSets } from '../storage/payer-set-store.ts';
@@ -21,6 +23,7 @@ import type { ConversionFact, FeedbackFact, InteractionFact, RefundFact } from '
 import { factKey } from './fact-key.ts';
 import { datedContributions, dayOf } from './history.ts';
 import type { History } from './history.ts';
+import type { Seals } from './seals.ts';
 
 /** A part of an erasure, as the log says it. */
 export interface ErasureEvent {
@@ -65,14 +68,23 @@ const factsAtOnce = 2_000;
  * Takes everything out that the erased events have put in, in the buckets and under the days in which they did, so that
  * what is left is what would be there without them. The member's ordinal is not given again.
  */
-export async function eraseMember(scope: RowScope, erasure: ErasureEvent, stores: FactStores): Promise<void> {
+export async function eraseMember(
+  scope: RowScope & { readonly seals: Seals },
+  erasure: ErasureEvent,
+  stores: FactStores,
+): Promise<void> {
   const { tx, partition } = scope;
   const { tenantId, events, memberIds, userIds } = erasure;
-  const keysOf = (kind: number) => (events.get(kind) ?? []).map((key) => ({ tenantId, key }));
   const members = memberIds.map((memberId) => ({ tenantId, memberId, place: factKey(tenantId, memberId) }));
   const known = new Map<string, number>();
   await findOrdinals(tx, partition, members, known);
   const ordinals = new Set(known.values());
+  const unnamed = await findUnnamed(scope, erasure, [...ordinals], stores);
+  const keysOf = (kind: number): readonly FactKey[] =>
+    [...new Set([...(events.get(kind) ?? []), ...(unnamed.get(kind) ?? [])])].map((key) => ({
+      tenantId,
+      key,
+    }));
 
   const takeInteraction = (sums: BucketSums, fact: InteractionFact): void => {
     take(sums, fact, interactionPart(fact), erasure.receivedAt);
@@ -113,9 +125,43 @@ export async function eraseMember(scope: RowScope, erasure: ErasureEvent, stores
   await noteErased(tx, { partition, ...erasure }, counts);
 }
 
+/** No tenant keeps its events for less. */
+const leastRetentionDays = 30;
+
+/**
+ * The keys of a member's facts that its erasure can't name, since nothing else is left of the events: those of its
+ * interactions, and of what is about them.
+ */
+async function findUnnamed(
+  scope: RowScope,
+  { tenantId, receivedAt }: ErasureEvent,
+  ordinals: readonly number[],
+  { conversions, refunds, feedback }: FactStores,
+): Promise<ReadonlyMap<number, readonly string[]>> {
+  const before = new Date(receivedAt.getTime() - (leastRetentionDays - 1) * bucketLengths.day);
+  const interactions = await findInteractionsOf(scope, tenantId, ordinals, before);
+  const keys = interactions.map((key) => ({ tenantId, key }));
+  const sold = (await conversions.find(scope, keys, 'interaction_key')).map(
+    ({ conversionKey }) => conversionKey,
+  );
+  const ofConversions = sold.map((key) => ({ tenantId, key }));
+  return new Map([
+    [eventKinds.interaction, interactions],
+    [eventKinds.conversion, sold],
+    [
+      eventKinds.refund,
+      (await refunds.find(scope, ofConversions, 'conversion_key')).map(({ refundKey }) => refundKey),
+    ],
+    [
+      eventKinds.feedback,
+      (await feedback.find(scope, keys, 'interaction_key')).map(({ feedbackKey }) => feedbackKey),
+    ],
+  ]);
+}
+
 /** Deletes facts and what they have put into buckets; how many there were. */
 async function takeOut<Fact>(
-  scope: RowScope,
+  scope: RowScope & { readonly seals: Seals },
   store: FactStore<Fact>,
   keys: readonly FactKey[],
   takeOne: (sums: BucketSums, fact: Fact) => void,
@@ -123,7 +169,7 @@ async function takeOut<Fact>(
   let count = 0;
   for (let start = 0; start < keys.length; start += factsAtOnce) {
     const some = keys.slice(start, start + factsAtOnce);
-    const sums = createBucketSums();
+    const sums = createBucketSums(scope.seals.isSealed);
     const facts = await store.find(scope, some);
     for (const fact of facts) takeOne(sums, fact);
     count += facts.length;

@@ -32,6 +32,8 @@ export interface InteractionFact extends History {
   readonly hasError: boolean;
   /** The first completion stays. */
   readonly completed: boolean;
+  /** The day on which the first event about it was received, in days since 1970. Null: by code that did not keep it. */
+  readonly seenOn: number | null;
 }
 
 /** What a conversion counts as. */

@@ -35,6 +35,7 @@ import {
   withEnrichment,
   withInteraction,
 } from './merge-facts.ts';
+import type { Seals } from './seals.ts';
 
 /** What is stored of everything that the events touch. */
 export interface StoredFacts {
@@ -71,7 +72,11 @@ export interface FoldOutcome {
  * was cut into batches. What changes a fact takes its old contribution out and puts the new one in, both under the day
  * on which the event that changed it was received.
  */
-export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): FoldOutcome {
+export function foldEvents(
+  stored: StoredFacts,
+  events: readonly FactEvent[],
+  { isSealed, isBegun, isCopied }: Seals,
+): FoldOutcome {
   const interactions = createFactTable(stored.interactions, interactionKeyOf);
   const conversions = createFactTable(stored.conversions, conversionKeyOf);
   const feedback = createFactTable(stored.feedback, feedbackKeyOf);
@@ -87,7 +92,7 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   for (const fact of stored.refunds) refundsOf.add(conversionKeyOf(fact), refundKeyOf(fact));
   const members = new Map<string, MemberFact>();
   const users = new Map<string, UserFact>();
-  const sums = createBucketSums();
+  const sums = createBucketSums(isSealed);
 
   const ordinalOf = ({ place }: MemberName): number => {
     const ordinal = stored.ordinals.get(place);
@@ -109,7 +114,7 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   const relinkRefunds = (conversionKey: string, conversion: ConversionFact, day: number): void => {
     for (const refundKey of refundsOf.find(conversionKey)) {
       const before = refunds.find(refundKey);
-      if (before === undefined) continue;
+      if (before === undefined || isCopied(before)) continue;
       const told = linkRefund(before, conversion);
       if (told === before) continue;
       const [was, now] = [refundPart(before), refundPart(told)];
@@ -125,11 +130,29 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
       .filter((refund) => refund?.currencyCode === currencyCode)
       .reduce((sum, refund) => sum + (refund?.valueMinorUnits ?? 0n), 0n);
 
+  /** An interaction as it is known on a day; a copy may be there before it came. */
+  const interactionOn = (place: string, day: number): InteractionFact | undefined => {
+    const fact = interactions.find(place);
+    const isToCome = fact !== undefined && isBegun(fact) && fact.knownOn !== null && fact.knownOn > day;
+    return isToCome ? undefined : fact;
+  };
+
+  /** A conversion as it is known on a day; a copy may be of an interaction that is still to come. */
+  const conversionOn = (place: string, day: number): ConversionFact | undefined => {
+    const fact = conversions.find(place);
+    if (fact === undefined || !isCopied(fact)) return fact;
+    return linkConversion(fact, interactionOn(interactionKeyOf(fact), day));
+  };
+
   const relink = (key: string, interaction: InteractionFact, day: number): void => {
     for (const conversionKey of conversionsOf.find(key)) {
       const before = conversions.find(conversionKey);
       if (before === undefined) continue;
       const told = linkConversion(before, interaction);
+      if (isCopied(before)) {
+        relinkRefunds(conversionKey, told, day);
+        continue;
+      }
       if (told === before) continue;
       const [was, now] = [conversionPart(before), conversionPart(told)];
       conversions.put(conversionKey, settlePayer(remember(told, was, now, day), day));
@@ -138,7 +161,7 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
     }
     for (const feedbackKey of feedbackOf.find(key)) {
       const before = feedback.find(feedbackKey);
-      if (before === undefined) continue;
+      if (before === undefined || isCopied(before)) continue;
       const told = linkFeedback(before, interaction);
       if (told === before) continue;
       const [was, now] = [feedbackPart(before), feedbackPart(told)];
@@ -149,13 +172,18 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
 
   /** Whether it changed the fact. */
   const merge = (
-    { place, receivedAt }: FactEvent,
+    { kind, place, receivedAt }: FactEvent,
     change: (before: InteractionFact | undefined) => InteractionFact,
   ): boolean => {
     const before = interactions.find(place);
+    const day = dayOf(receivedAt);
+    if (before !== undefined && isBegun(before)) {
+      // What came before it does not know it yet.
+      if (kind === 'interaction' && before.knownOn === day) relink(place, before, day);
+      return false;
+    }
     const told = change(before);
     if (told === before) return false;
-    const day = dayOf(receivedAt);
     const [was, now] = [before && interactionPart(before), interactionPart(told)];
     interactions.put(place, remember(told, was, now, day));
     sums.replace(was, now, day);
@@ -172,10 +200,11 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   const foldConversion = (event: ConversionEvent): void => {
     const { place, interaction } = event;
     if (conversions.find(place) !== undefined) return;
+    const day = dayOf(event.receivedAt);
     const ordinal = event.member === undefined ? null : ordinalOf(event.member);
-    const told = toConversionFact(event, interactions.find(interaction.place), ordinal);
+    const told = toConversionFact(event, interactionOn(interaction.place, day), ordinal);
     const fact = { ...told, refundedMinorUnits: refundedOf(place, told) };
-    const [part, day] = [conversionPart(fact), dayOf(event.receivedAt)];
+    const part = conversionPart(fact);
     conversions.put(place, settlePayer(remember(fact, undefined, part, day), day));
     conversionsOf.add(interaction.place, place);
     sums.replace(undefined, part, day);
@@ -185,13 +214,15 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   const foldRefund = (event: RefundEvent): void => {
     const { place, conversion } = event;
     if (refunds.find(place) !== undefined) return;
-    const before = conversions.find(conversion.place);
+    const day = dayOf(event.receivedAt);
+    const before = conversionOn(conversion.place, day);
     const fact = toRefundFact(event, before);
-    const [part, day] = [refundPart(fact), dayOf(event.receivedAt)];
+    const part = refundPart(fact);
     refunds.put(place, remember(fact, undefined, part, day));
     refundsOf.add(conversion.place, place);
     sums.replace(undefined, part, day);
-    if (before === undefined || before.currencyCode !== fact.currencyCode) return;
+    // A copy says already what was given back of it.
+    if (before === undefined || before.currencyCode !== fact.currencyCode || isCopied(before)) return;
     const told = { ...before, refundedMinorUnits: before.refundedMinorUnits + fact.valueMinorUnits };
     const [was, now] = [conversionPart(before), conversionPart(told)];
     conversions.put(conversion.place, remember(told, was, now, day));
@@ -201,8 +232,9 @@ export function foldEvents(stored: StoredFacts, events: readonly FactEvent[]): F
   const foldFeedback = (event: FeedbackEvent): void => {
     const { place, interaction } = event;
     if (feedback.find(place) !== undefined) return;
-    const fact = toFeedbackFact(event, interaction && interactions.find(interaction.place));
-    const [part, day] = [feedbackPart(fact), dayOf(event.receivedAt)];
+    const day = dayOf(event.receivedAt);
+    const fact = toFeedbackFact(event, interaction && interactionOn(interaction.place, day));
+    const part = feedbackPart(fact);
     feedback.put(place, remember(fact, undefined, part, day));
     if (interaction !== undefined) feedbackOf.add(interaction.place, place);
     sums.replace(undefined, part, day);

@@ -23,31 +23,40 @@ import { factKey } from './fact-key.ts';
 import type { FactEvent, MemberName } from './fact-event.ts';
 import { foldEvents } from './fold-events.ts';
 import type { FoldOutcome, StoredFacts } from './fold-events.ts';
+import { sealsOf } from './seals.ts';
+import type { Seals } from './seals.ts';
 
 const interactions = createFactStore(interactionMapping);
 const conversions = createFactStore(conversionMapping);
 const feedback = createFactStore(feedbackMapping);
 const refunds = createFactStore(refundMapping);
 
+/** Facts that began before it are copied where raw events have expired, and buckets of before or that were known then. */
+const sealedDay = `(extract(epoch from seal.received_before) / 86400)::integer`;
+const sealedBucket = `(r.bucket_start < seal.occurred_before
+  or r.known_on < (seal.received_before at time zone 'UTC')::date)`;
+
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 4,
+  version: 5,
   tables: [
-    { name: 'interaction_facts' },
-    { name: 'conversion_facts' },
-    { name: 'feedback_facts' },
-    { name: 'refund_facts' },
-    { name: 'member_facts' },
-    { name: 'user_facts' },
+    { name: 'interaction_facts', sealed: `r.seen_on < ${sealedDay}` },
+    { name: 'conversion_facts', sealed: `r.known_on < ${sealedDay}` },
+    { name: 'feedback_facts', sealed: `r.known_on < ${sealedDay}` },
+    { name: 'refund_facts', sealed: `r.known_on < ${sealedDay}` },
+    // What may be of events that have expired; folding the others into it once more changes nothing.
+    { name: 'member_facts', sealed: 'true' },
+    { name: 'user_facts', sealed: 'true' },
     // A bucket in which all has been taken back means the same as none: it need not be there.
-    { name: 'kpi_rollups', where: hasAnySum },
-    { name: 'latency_rollups', where: hasAnyBin },
-    { name: 'revenue_rollups', where: hasAnyRevenue },
-    { name: 'member_sets' },
-    { name: 'payer_sets' },
+    { name: 'kpi_rollups', where: hasAnySum, sealed: sealedBucket },
+    { name: 'latency_rollups', where: hasAnyBin, sealed: sealedBucket },
+    { name: 'revenue_rollups', where: hasAnyRevenue, sealed: sealedBucket },
+    { name: 'member_sets', sealed: sealedBucket },
+    { name: 'payer_sets', sealed: sealedBucket },
   ],
-  fold: async (scope, logEvents) => {
+  fold: async (context, logEvents) => {
+    const scope = { ...context, seals: sealsOf(context.seals) };
     // An erasure takes away what came before it, and nothing that comes after.
     let start = 0;
     for (const [index, event] of logEvents.entries()) {
@@ -62,10 +71,15 @@ export const kpiProjection: Projection = {
   },
 };
 
-async function fold(scope: RowScope, logEvents: readonly LogEvent[]): Promise<void> {
-  const events = parse(logEvents);
+/** With what must stay as it is. */
+interface SealedScope extends RowScope {
+  readonly seals: Seals;
+}
+
+async function fold(scope: SealedScope, logEvents: readonly LogEvent[]): Promise<void> {
+  const events = parse(logEvents).filter((event) => !scope.seals.isExpired(event));
   if (events.length === 0) return;
-  const outcome = foldEvents(await load(scope, events), events);
+  const outcome = foldEvents(await load(scope, events), events, scope.seals);
   await save(scope, outcome);
 }
 
@@ -73,7 +87,7 @@ function parse(events: readonly LogEvent[]): readonly FactEvent[] {
   return events.flatMap((event) => parseFactEvent(event) ?? []);
 }
 
-async function load(scope: RowScope, events: readonly FactEvent[]): Promise<StoredFacts> {
+async function load(scope: SealedScope, events: readonly FactEvent[]): Promise<StoredFacts> {
   // Each once, by its place.
   const ofInteractions = new Map<string, FactKey>();
   const ofConversions = new Map<string, FactKey>();
@@ -125,9 +139,15 @@ async function load(scope: RowScope, events: readonly FactEvent[]): Promise<Stor
   for (const { tenantId, conversionKey } of linked) {
     refunded.set(factKey(tenantId, conversionKey), { tenantId, key: conversionKey });
   }
+  const asked = await conversions.find(scope, [...ofConversions.values()]);
+  if (scope.seals.isAny) {
+    for (const { tenantId, interactionKey } of asked) {
+      ofInteractions.set(factKey(tenantId, interactionKey), { tenantId, key: interactionKey });
+    }
+  }
   return {
     interactions: await interactions.find(scope, [...ofInteractions.values()]),
-    conversions: [...(await conversions.find(scope, [...ofConversions.values()])), ...linked],
+    conversions: [...asked, ...linked],
     refunds: [
       ...(await refunds.find(scope, [...ofRefunds.values()])),
       ...(await refunds.find(scope, [...refunded.values()], 'conversion_key')),

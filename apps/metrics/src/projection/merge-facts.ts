@@ -2,6 +2,7 @@ import type {
   CompletionEvent,
   ConversionEvent,
   EnrichmentEvent,
+  FactEvent,
   FeedbackEvent,
   InteractionEvent,
   MemberEvent,
@@ -9,6 +10,7 @@ import type {
 } from './fact-event.ts';
 import type { ConversionFact, FeedbackFact, InteractionFact, MemberFact, RefundFact } from './facts.ts';
 import { unknown } from './facts.ts';
+import { dayOf } from './history.ts';
 
 /** Takes in the interaction itself, whatever of it came before. */
 export function withInteraction(
@@ -17,7 +19,7 @@ export function withInteraction(
   memberOrdinal: number | null,
 ): InteractionFact {
   if (fact !== undefined && fact.occurredAt !== null) return fact;
-  const before = fact ?? nothingYet(event.tenantId, event.key);
+  const before = fact ?? nothingYet(event);
   return {
     ...before,
     occurredAt: event.occurredAt,
@@ -39,7 +41,7 @@ export function withInteraction(
 
 /** Takes in a completion: what it says wins over what the interaction said itself; the first one stays. */
 export function withCompletion(fact: InteractionFact | undefined, event: CompletionEvent): InteractionFact {
-  const before = fact ?? nothingYet(event.tenantId, event.key);
+  const before = fact ?? nothingYet(event);
   if (before.completed) return before;
   return {
     ...before,
@@ -52,7 +54,7 @@ export function withCompletion(fact: InteractionFact | undefined, event: Complet
 
 /** Takes in what a model read: it fills in what the producer did not say; the last one stays. */
 export function withEnrichment(fact: InteractionFact | undefined, event: EnrichmentEvent): InteractionFact {
-  const before = fact ?? nothingYet(event.tenantId, event.key);
+  const before = fact ?? nothingYet(event);
   const intent = before.intentGiven || event.intent === '' ? before.intent : event.intent;
   const sentiment = before.sentimentGiven || event.sentiment === 0 ? before.sentiment : event.sentiment;
   if (fact !== undefined && intent === fact.intent && sentiment === fact.sentiment) return fact;
@@ -186,10 +188,10 @@ function comeAbout(interaction: InteractionFact | undefined): InteractionFact | 
   return interaction === undefined || interaction.occurredAt === null ? undefined : interaction;
 }
 
-function nothingYet(tenantId: string, interactionKey: string): InteractionFact {
+function nothingYet({ tenantId, key, receivedAt }: FactEvent): InteractionFact {
   return {
     tenantId,
-    interactionKey,
+    interactionKey: key,
     occurredAt: null,
     botId: '',
     groupId: '',
@@ -204,6 +206,7 @@ function nothingYet(tenantId: string, interactionKey: string): InteractionFact {
     responseTimeMs: null,
     hasError: false,
     completed: false,
+    seenOn: dayOf(receivedAt),
     knownOn: null,
     later: null,
   };

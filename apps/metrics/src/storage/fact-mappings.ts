@@ -21,6 +21,7 @@ export const interactionMapping: FactMapping<InteractionFact> = {
     ['response_time_ms', 'int4', 'responseTimeMs'],
     ['has_error', 'bool', 'hasError'],
     ['completed', 'bool', 'completed'],
+    ['seen_on', 'int4', 'seenOn'],
     ['known_on', 'int4', 'knownOn'],
     ['later', 'text', 'later'],
   ],

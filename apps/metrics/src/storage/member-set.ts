@@ -40,6 +40,16 @@ export function removeMembers(set: MemberSet, ordinals: Iterable<number>): Membe
   }
 }
 
+/** Whether one of these members is in the set. */
+export function holdsAny(set: MemberSet, ordinals: readonly number[]): boolean {
+  const bitmap = RoaringBitmap32.deserialize('portable', set);
+  try {
+    return ordinals.some((ordinal) => bitmap.has(ordinal));
+  } finally {
+    bitmap.dispose();
+  }
+}
+
 /** Everybody who is in one of the sets or among the ordinals, each once, in ascending order. */
 export function uniteMembers(sets: readonly MemberSet[], ordinals: readonly number[]): Uint32Array {
   const union = new RoaringBitmap32();

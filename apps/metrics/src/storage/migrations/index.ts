@@ -4,6 +4,7 @@ import { createFacts } from './0002-create-facts.ts';
 import { createRollups } from './0003-create-rollups.ts';
 import { createProjections } from './0004-create-projections.ts';
 import { keepHistories } from './0005-keep-histories.ts';
+import { sealFacts } from './0006-seal-facts.ts';
 import { keepLatencyAndRevenue } from './0008-keep-latency-and-revenue.ts';
 
 /** In the order in which they are applied. */
@@ -13,5 +14,6 @@ export const migrations: readonly NamedMigration[] = [
   createRollups,
   createProjections,
   keepHistories,
+  sealFacts,
   keepLatencyAndRevenue,
 ];
