@@ -55,7 +55,7 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
     openDatabase({
       url: database.urlFor(role),
       service: 'metrics',
-      poolSize: 4,
+      poolSize: 10,
       applicationName: `test ${role}`,
       statementTimeoutMs: 20_000,
       logger,
