@@ -112,7 +112,7 @@ async function differences(metrics: MetricsRows, tenantId: string): Promise<read
 
 test(
   'after an erasure every row is as if the member’s events had never had content, under each day of knowledge',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async () => {
     const metrics = await openMetricsRows(cluster);
     await fc.assert(

@@ -186,7 +186,7 @@ const windows = fc.array(
 
 test(
   "any order and batching of any events gives the guide's figures, in any window and scope",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const metrics = await openMetricsRows(cluster);
     await fc.assert(
@@ -203,7 +203,7 @@ test(
   },
 );
 
-test('how the log is cut into batches leaves no trace in any row', { timeout: 120_000 }, async () => {
+test('how the log is cut into batches leaves no trace in any row', { timeout: 240_000 }, async () => {
   const metrics = await openMetricsRows(cluster);
   await fc.assert(
     fc.asyncProperty(world, orders, async (told, stream) => {
@@ -234,7 +234,7 @@ async function differences(
   return rows;
 }
 
-test('what was known on a day is still there when more has come since', { timeout: 120_000 }, async () => {
+test('what was known on a day is still there when more has come since', { timeout: 240_000 }, async () => {
   const metrics = await openMetricsRows(cluster);
   await fc.assert(
     fc.asyncProperty(world, orders, fc.nat(), async (told, stream, choice) => {
@@ -267,7 +267,7 @@ async function sumsKnownOn(metrics: MetricsRows, tenantId: string, day: string):
   return rows;
 }
 
-test('the parts of any split of a window add up to the whole', { timeout: 120_000 }, async () => {
+test('the parts of any split of a window add up to the whole', { timeout: 240_000 }, async () => {
   const metrics = await openMetricsRows(cluster);
   await fc.assert(
     fc.asyncProperty(world, fc.array(instant, { maxLength: 4 }), async (told, cuts) => {
