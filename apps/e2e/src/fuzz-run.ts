@@ -1,10 +1,18 @@
-import { create, createRegistry, toBinary, toJsonString, type DescMessage } from '@bufbuild/protobuf';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  create,
+  createRegistry,
+  toBinary,
+  toJsonString,
+  type DescMessage,
+  type Message,
+} from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { codeFromString } from '@connectrpc/connect/protocol-connect';
 import { randomMessage } from './random-message.ts';
 import { mutate } from './mutate.ts';
 import { readProcessMemory } from './process-memory.ts';
-import { createRandom, pick } from './seeded-random.ts';
+import { createRandom, integerIn, pick } from './seeded-random.ts';
 import type { ServedMethod } from './served-methods.ts';
 import { envelope, openWire, type Wire, type WireAnswer } from './wire.ts';
 
@@ -23,6 +31,8 @@ export interface FuzzReport {
   readonly sent: number;
   /** How often each code was answered, by its name. */
   readonly codes: Readonly<Record<string, number>>;
+  /** How often each method's answer was OK: that it was reached, not only guarded. */
+  readonly taken: Readonly<Record<string, number>>;
   /** Answers that must not be, with what led to them. */
   readonly faults: readonly string[];
   /** Resident memory of the server in MiB: before, at most, and after. */
@@ -42,6 +52,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { url, pid, methods, headersOf, seed, messages, onProgress } = options;
   const random = createRandom(seed);
   const codes = new Map<string, number>();
+  const taken = new Map(methods.map(({ path }) => [path, 0]));
   const faults: string[] = [];
   const before = await readProcessMemory(pid);
   let most = before;
@@ -61,9 +72,10 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     sent += 1;
     if (!served) return;
     const attempt = makeAttempt(served, random);
-    const answer = await attempt.send(wire, headersOf(served));
+    const answer = await answerTo(attempt, wire, headersOf(served));
     const name = Code[answer.code] ?? (answer.code === 0 ? 'OK' : `HTTP ${answer.httpStatus}`);
     codes.set(name, (codes.get(name) ?? 0) + 1);
+    if (answer.code === 0) taken.set(served.path, (taken.get(served.path) ?? 0) + 1);
     if (isFault(answer) && faults.length < listedFaults) {
       faults.push(`${served.path} as ${attempt.protocol}: ${name} ${answer.message} for ${attempt.shown}`);
     }
@@ -87,10 +99,24 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   return {
     sent,
     codes: Object.fromEntries([...codes].sort()),
+    taken: Object.fromEntries(taken),
     faults,
     memoryMiB: { before, most, after: await readProcessMemory(pid) },
     longestPauseMs: Math.round(longestPauseMs),
   };
+}
+
+/** What says that it will pass is asked again, as every client does. */
+async function answerTo(
+  attempt: Attempt,
+  wire: Wire,
+  headers: Readonly<Record<string, string>>,
+): Promise<WireAnswer> {
+  for (let left = 5; ; left -= 1) {
+    const answer = await attempt.send(wire, headers);
+    if (answer.code !== Code.Unavailable || left === 0) return answer;
+    await sleep(1000);
+  }
 }
 
 const protocols = ['grpc', 'grpc-web', 'connect', 'json'] as const;
@@ -113,18 +139,20 @@ const contentTypes: Readonly<Record<Protocol, string>> = {
 function makeAttempt({ method, path }: ServedMethod, random: () => number): Attempt {
   const isUnary = method.methodKind === 'unary';
   const protocol = pick(random, isUnary ? protocols : (['grpc', 'grpc-web'] as const));
-  const whole = encode(method.input, protocol, random);
-  const bytes = mutate(whole, random);
   const isEnveloped = protocol === 'grpc' || protocol === 'grpc-web';
+  // Who may send many messages sends several, of which some may be whole.
+  const count = method.methodKind === 'bidi_streaming' ? integerIn(random, 1, 4) : 1;
+  const parts = Array.from({ length: count }, () => makeBytes(method.input, protocol, random));
   return {
     protocol,
-    shown: protocol === 'json' ? Buffer.from(bytes).toString('utf8') : Buffer.from(bytes).toString('hex'),
+    shown: parts.map((bytes) => Buffer.from(bytes).toString(protocol === 'json' ? 'utf8' : 'hex')).join(' '),
     async send(wire, headers) {
       // Streams would last.
       const deadline = isEnveloped
         ? { 'grpc-timeout': isUnary ? '10S' : '200m' }
         : { 'connect-timeout-ms': '10000' };
-      const answer = await wire.call(path, isEnveloped ? envelope(bytes) : bytes, {
+      const body = Buffer.concat(isEnveloped ? parts.map((bytes) => envelope(bytes)) : parts);
+      const answer = await wire.call(path, body, {
         headers: { ...headers, ...deadline, 'content-type': contentTypes[protocol] },
       });
       return isEnveloped ? answer : { ...answer, ...connectStatus(answer) };
@@ -132,10 +160,17 @@ function makeAttempt({ method, path }: ServedMethod, random: () => number): Atte
   };
 }
 
+/** Absurd, a mixture, or as a caller might mean it; half of each with faults in the bytes. */
+function makeBytes(desc: DescMessage, protocol: Protocol, random: () => number): Uint8Array {
+  const plausibility = pick(random, [0, 0.95, 1]);
+  const message = randomMessage(desc, random, { plausibility, nowMs: Date.now() });
+  const bytes = encode(desc, message, protocol);
+  return random() < 0.5 ? bytes : mutate(bytes, random);
+}
+
 const registry = createRegistry();
 
-function encode(desc: DescMessage, protocol: Protocol, random: () => number): Uint8Array {
-  const message = randomMessage(desc, random);
+function encode(desc: DescMessage, message: Message, protocol: Protocol): Uint8Array {
   if (protocol !== 'json') return toBinary(desc, message);
   try {
     return Buffer.from(toJsonString(desc, message, { registry }));

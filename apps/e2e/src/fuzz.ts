@@ -13,6 +13,8 @@ const { values } = parseArgs({
     messages: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '3' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    // Such as parley.ingestion.v1; every package unless told.
+    only: { type: 'string', default: '' },
   },
 });
 /** What caches and the compiled code of rare paths may add to the heap in a round after the first, in MiB. */
@@ -28,7 +30,7 @@ try {
     const report = await fuzz({
       url: parley.url,
       pid: parley.child.pid,
-      methods: servedMethods,
+      methods: servedMethods.filter(({ path }) => path.startsWith(`/${values.only}`)),
       headersOf: (method) => admittedHeaders(method, parley, tenant),
       seed: Number(values.seed) + round,
       messages: Math.ceil(Number(values.messages) / rounds),

@@ -1,9 +1,9 @@
 import { integerIn } from './seeded-random.ts';
 
-/** The same bytes, or bytes with a few faults: some flipped, cut out, doubled, put in or cut off. */
+/** The same bytes with a few faults: some flipped, cut out, doubled, put in or cut off. */
 export function mutate(bytes: Uint8Array, random: () => number): Uint8Array {
   let mutated = Buffer.from(bytes);
-  for (let faults = integerIn(random, 0, 3); faults > 0; faults -= 1) {
+  for (let faults = integerIn(random, 1, 3); faults > 0; faults -= 1) {
     const at = integerIn(random, 0, mutated.length);
     const until = Math.min(mutated.length, at + integerIn(random, 1, 8));
     switch (integerIn(random, 0, 4)) {
