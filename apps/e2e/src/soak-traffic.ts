@@ -100,7 +100,7 @@ export function soakTruth(
   bot?: number,
 ): Figures {
   const n = { interactions: 0, escalated: 0, givenUp: 0, silent: 0, conversions: 0, resolved: 0 };
-  const n5 = { ratings: 0, sum: 0, top2: 0 };
+  const ratings = { count: 0, sum: 0, top2: 0 };
   const handling = { times: 0, sum: 0 };
   const active = new Set<string>();
   for (const [of, events] of bot === undefined ? stored : pickOf(stored, bot)) {
@@ -128,9 +128,9 @@ export function soakTruth(
           if (value.outcome === Outcome.PURCHASED || value.outcome === Outcome.RESOLVED) n.resolved += 1;
           break;
         case 'feedback':
-          n5.ratings += 1;
-          n5.sum += value.rating;
-          if (value.rating >= 4) n5.top2 += 1;
+          ratings.count += 1;
+          ratings.sum += value.rating;
+          if (value.rating >= 4) ratings.top2 += 1;
           break;
         case 'completion':
           break;
@@ -146,8 +146,8 @@ export function soakTruth(
     completion_rate: share(n.interactions - n.givenUp, n.interactions),
     bounce_rate: share(n.silent, n.interactions),
     active_members: active.size,
-    avg_csat: share(n5.sum, n5.ratings),
-    csat_top2: share(n5.top2, n5.ratings),
+    avg_csat: share(ratings.sum, ratings.count),
+    csat_top2: share(ratings.top2, ratings.count),
   };
 }
 

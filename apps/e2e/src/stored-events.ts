@@ -42,18 +42,22 @@ export async function readStoredEvents(
   stored: ReadonlyMap<number, StoredEvents>,
 ): Promise<string[]> {
   const faults: string[] = [];
-  for (let partition = 0, offset = 0, rows = rowsOfRead; rows === rowsOfRead;) {
-    const read = await query<{ partition: number; log_offset: number; body: Buffer }>(
+  const [owner] = await query<{ partition: number; tenant_id: string }>(
+    databaseUrl,
+    'select partition, tenant_id from ingestion.tenants where name = $1',
+    [tenant],
+  );
+  if (!owner) return [`there is no tenant ${tenant}`];
+  for (let offset = 0, rows = rowsOfRead; rows === rowsOfRead;) {
+    const read = await query<{ log_offset: number; body: Buffer }>(
       databaseUrl,
-      `select e.partition, e.log_offset, e.body from ingestion.events e
-         join ingestion.tenants t using (partition, tenant_id)
-        where t.name = $1 and (e.partition, e.log_offset) > ($2, $3)
-        order by e.partition, e.log_offset limit ${rowsOfRead}`,
-      [tenant, partition, offset],
+      `select log_offset, body from ingestion.events
+        where partition = $1 and log_offset > $2 and tenant_id = $3 order by log_offset limit ${rowsOfRead}`,
+      [owner.partition, offset, owner.tenant_id],
     );
     rows = read.length;
     for (const row of read) {
-      [partition, offset] = [row.partition, row.log_offset];
+      offset = row.log_offset;
       const fault = count(row.body, stored);
       if (fault !== undefined && faults.length < listed) faults.push(`${tenant}: ${fault}`);
     }
