@@ -11,7 +11,7 @@ export type DropReason =
   | 'queue-full'
   /** The disk failed while it held it alone. */
   | 'disk-failed'
-  /** It came after `shutdown`, or was not delivered by its end. */
+  /** It came after `shutdown`, or was not delivered by its end; one in a call that was cut off may be stored all the same. */
   | 'shut-down'
   /** The service judged it and refuses it; it keeps it in quarantine. */
   | 'rejected'
