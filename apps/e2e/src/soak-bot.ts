@@ -64,9 +64,10 @@ async function end(flushMs: number): Promise<void> {
 process.once('SIGTERM', () => void end(hastyFlushMs));
 
 const startedAt = performance.now();
-while (next < task.until && !isEnding) {
+while (next < task.until) {
   await sleep(tickMs);
   writeDown();
+  if (isEnding) break;
   const due = task.from + Math.floor(((performance.now() - startedAt) / 1000) * task.eventsPerSecond);
   const until = Math.min(due, next + mostInTick, task.until);
   if (until <= next) continue;

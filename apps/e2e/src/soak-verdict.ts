@@ -100,9 +100,14 @@ function reckon(
   // By whose event it is: a bot also delivers and drops what its neighbours left.
   const acknowledged = sets();
   const dropped = sets();
+  const cutOff = sets();
   for (const record of records.values()) {
     for (const { bot, index } of record.delivered) acknowledged.get(bot)?.add(index);
-    for (const { bot, index } of record.dropped) dropped.get(bot)?.add(index);
+    for (const { bot, index, reason } of record.dropped) {
+      dropped.get(bot)?.add(index);
+      // The call that held it may have been answered only after the client had stopped listening.
+      if (reason === 'shut-down') cutOff.get(bot)?.add(index);
+    }
   }
   const sum = { reported: 0, stored: 0, acknowledged: 0, lost: 0, twice: 0, dropped: 0, unwritten: 0 };
   const most = { mostUnwritten: 0, mostUnwrittenTight: 0 };
@@ -123,7 +128,8 @@ function reckon(
         sum.twice += 1;
         tell(`event ${index} of bot ${number} is stored ${times} times`);
       }
-      if (times > 0 && isDropped) tell(`event ${index} of bot ${number} was dropped and is stored`);
+      if (times > 0 && isDropped && cutOff.get(number)?.has(index) !== true)
+        tell(`event ${index} of bot ${number} was dropped and is stored`);
       if (times > 0) continue;
       const gap = gaps.findIndex(({ from, until: end }) => from <= index && index < end);
       if (isDropped && !isAcknowledged) sum.dropped += 1;
