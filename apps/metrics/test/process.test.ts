@@ -66,6 +66,7 @@ async function startLogServer(log: SimulatedLog): Promise<string> {
               partitions: [...heads].map(([number, headOffset]) => ({ partition: number, headOffset })),
             };
           },
+          listSeals: () => ({ seals: [] }),
           async *tail(request, { signal }) {
             for await (const { events, headOffset } of log.tail({ ...request, signal })) {
               yield { events: events.map(toMessage), headOffset };
