@@ -48,6 +48,7 @@ function parleyState(window: TruthWindow, { botId }: TruthFilter): KpiState {
           hasResponse: answer.response_text !== undefined,
           responseTimeMs: answer.response_time_ms,
           hasError: answer.error_code !== undefined,
+          isThreaded: true,
         });
       }
       case 'conversion':

@@ -9,6 +9,7 @@ const plain: InteractionFact = {
   hasResponse: true,
   responseTimeMs: undefined,
   hasError: false,
+  isThreaded: true,
 };
 
 test.each<[string, Partial<InteractionFact>, object]>([
@@ -16,7 +17,8 @@ test.each<[string, Partial<InteractionFact>, object]>([
   ['escalated one', { intent: 'escalate' }, { escalatedCount: 1 }],
   ['handed over under another name', { intent: 'escalation' }, {}],
   ['abandoned one', { intent: 'abandoned' }, { incompleteCount: 1 }],
-  ['one that fell back', { intent: 'fallback' }, { incompleteCount: 1 }],
+  ['one that fell back', { intent: 'fallback' }, { incompleteCount: 1, fallbackCount: 1 }],
+  ['one of no conversation', { isThreaded: false }, { unthreadedCount: 1 }],
   ['one without intent', { intent: undefined }, {}],
   ['unanswered one', { hasResponse: false }, { withoutResponseCount: 1 }],
   ['one answered at once', { responseTimeMs: 0 }, { latencyCount: 1 }],
@@ -24,6 +26,16 @@ test.each<[string, Partial<InteractionFact>, object]>([
     'one answered',
     { responseTimeMs: 120 },
     { latencyCount: 1, responseTimeCount: 1, responseTimeSumMs: 120 },
+  ],
+  [
+    'one answered after five minutes',
+    { responseTimeMs: 300_000 },
+    { latencyCount: 1, responseTimeCount: 1, responseTimeSumMs: 300_000 },
+  ],
+  [
+    'one answered later than that',
+    { responseTimeMs: 300_001 },
+    { latencyCount: 1, responseTimeCount: 1, responseTimeSumMs: 300_001, lateResponseCount: 1 },
   ],
   ['failed one', { hasError: true }, { errorCount: 1 }],
   ['glad one', { sentiment: 'positive' }, { positiveCount: 1 }],

@@ -15,7 +15,12 @@ export interface InteractionFact {
   readonly responseTimeMs: number | undefined;
   /** Whether there is an error code. */
   readonly hasError: boolean;
+  /** Whether it belongs to a conversation: it has the id of one, or a member. */
+  readonly isThreaded: boolean;
 }
+
+/** A response that comes later than that is none to who waits for it. */
+const patienceMs = 5 * 60_000;
 
 /** What came of an interaction. */
 export type Outcome = 'purchased' | 'visited' | 'did_nothing' | 'resolved';
@@ -39,13 +44,16 @@ export interface FeedbackFact {
 
 /** What an interaction adds to the state of its bucket. */
 export function interactionContribution(fact: InteractionFact): KpiState {
-  const { intent, sentiment, hasResponse, responseTimeMs, hasError } = fact;
+  const { intent, sentiment, hasResponse, responseTimeMs, hasError, isThreaded } = fact;
   return {
     ...emptyState,
     interactionCount: 1,
     escalatedCount: Number(intent === 'escalate'),
     incompleteCount: Number(intent === 'abandoned' || intent === 'fallback'),
+    fallbackCount: Number(intent === 'fallback'),
+    unthreadedCount: Number(!isThreaded),
     withoutResponseCount: Number(!hasResponse),
+    lateResponseCount: Number(hasResponse && responseTimeMs !== undefined && responseTimeMs > patienceMs),
     responseTimeCount: Number(responseTimeMs !== undefined && responseTimeMs > 0),
     responseTimeSumMs: responseTimeMs ?? 0,
     latencyCount: Number(responseTimeMs !== undefined),

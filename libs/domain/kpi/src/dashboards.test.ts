@@ -21,6 +21,7 @@ const g1 = [
       responseTimeMs,
       hasResponse: intent !== 'fallback',
       hasError: false,
+      isThreaded: true,
     }),
   ),
   ...(['purchased', 'did_nothing', 'resolved'] as const).map((outcome) =>

@@ -129,6 +129,7 @@ function parleySums(
         responseTimeMs,
         hasResponse: responseText !== undefined && responseText !== '',
         hasError: false,
+        isThreaded: true,
       }),
     ),
     ...conversions.filter(inWindow).map(conversionContribution),

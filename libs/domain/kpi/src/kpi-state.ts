@@ -10,8 +10,14 @@ export interface KpiState {
   readonly escalatedCount: number;
   /** Interactions whose intent is `abandoned` or `fallback`. */
   readonly incompleteCount: number;
+  /** Interactions whose intent is exactly `fallback`. */
+  readonly fallbackCount: number;
+  /** Interactions that belong to no conversation. */
+  readonly unthreadedCount: number;
   /** Interactions whose response text is missing or empty. */
   readonly withoutResponseCount: number;
+  /** Interactions with a response that came after more than 5 minutes. */
+  readonly lateResponseCount: number;
   /** Interactions with a response time above 0. */
   readonly responseTimeCount: number;
   /** Their response times, in milliseconds; those of 0 would add nothing. */
@@ -72,7 +78,10 @@ export const emptyState: KpiState = Object.freeze({
   interactionCount: 0,
   escalatedCount: 0,
   incompleteCount: 0,
+  fallbackCount: 0,
+  unthreadedCount: 0,
   withoutResponseCount: 0,
+  lateResponseCount: 0,
   responseTimeCount: 0,
   responseTimeSumMs: 0,
   latencyCount: 0,

@@ -32,6 +32,7 @@ const interactions: fc.Arbitrary<InteractionFact> = fc.record({
   hasResponse: fc.boolean(),
   responseTimeMs: responseTimes,
   hasError: fc.boolean(),
+  isThreaded: fc.boolean(),
 });
 const ratings: fc.Arbitrary<FeedbackFact> = fc.record({
   type: fc.constantFrom<FeedbackFact['type'][]>('csat', 'csat', 'nps', 'ces', 'thumbs'),
