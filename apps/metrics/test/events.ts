@@ -2,7 +2,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
-import { eventKeyOf, eventKinds } from '@parley/event';
+import { eventKeyOf, eventKinds, nobody } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 
 type Payload = NonNullable<MessageInitShape<typeof EventSchema>['payload']>;
@@ -41,4 +41,10 @@ export function event(
 /** The events with offsets, as one partition of the log has them: received in this order. */
 export function inOrder(events: readonly NewEvent[], after = 0n): readonly LogEvent[] {
   return events.map((one, index) => ({ ...one, offset: after + BigInt(index) + 1n }));
+}
+
+/** Time passes up to an instant. */
+export function tickAt(at: Date): NewEvent {
+  const id = `tick at ${at.toISOString()}`;
+  return event({ case: 'tick', value: {} }, { id, at, tenantId: nobody });
 }

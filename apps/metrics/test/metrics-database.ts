@@ -3,13 +3,14 @@ import type { Database } from '@parley/database';
 import type { LogEvent } from '@parley/event';
 import { cutWindow } from '@parley/calendar';
 import type { Range } from '@parley/calendar';
-import type { DistinctCounts, KpiState, LatencyBins, Revenue } from '@parley/kpi';
+import type { ConversationSums, DistinctCounts, KpiState, LatencyBins, Revenue } from '@parley/kpi';
 import { createLogger } from '@parley/runtime';
 import { prepareService } from '@parley/testing';
 import type { TestCluster } from '@parley/testing';
 import { onTestFinished } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
+import { countAwaiting, readConversationState } from '../src/storage/conversation-state.sql.ts';
 import type { CutWindow } from '../src/storage/cut-parameters.ts';
 import { readKpiState } from '../src/storage/kpi-state.sql.ts';
 import { readLatencyBins } from '../src/storage/latency-bins.sql.ts';
@@ -36,6 +37,11 @@ export interface MetricsRows {
   /** Folds as one batch. */
   fold(events: readonly LogEvent[], generation?: number): Promise<void>;
   state(start: Date, end: Date, scope?: Scope): Promise<KpiState>;
+  conversationSums(start: Date, end: Date, scope?: Scope): Promise<ConversationSums>;
+  /** Rows that generation 1 or 2 of a tenant has and the other has not, of those that are compared. */
+  differences(tenantId: string): Promise<readonly object[]>;
+  /** Time begins anew, for tenants whose events are not later than those of others. */
+  forgetTime(): Promise<void>;
   people(start: Date, end: Date, scope?: Scope): Promise<DistinctCounts>;
   latencies(start: Date, end: Date, scope?: Scope): Promise<LatencyBins>;
   /** Of each stretch of time. */
@@ -84,6 +90,33 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
       worker.transaction((tx) => kpiProjection.fold({ tx, partition, generation }, events), {
         byIndex: true,
       }),
+    conversationSums: (start, end, scope = {}) =>
+      read(scope, async (full, tx) => {
+        const window = { start, end, cut: cutWindow(start, end) };
+        return {
+          conversations: await readConversationState(tx, full, window),
+          interactions: await readKpiState(tx, full, window),
+          awaitingCount: await countAwaiting(tx, full, window, new Date('9000-01-01T00:00:00Z')),
+          gapMs: undefined,
+        };
+      }),
+    async differences(tenantId) {
+      const found: object[] = [];
+      for (const { name, where = 'true' } of kpiProjection.tables) {
+        const rowsOf = (generation: number) =>
+          `select to_jsonb(t) - 'generation' from ${name} t
+            where partition = ${partition} and coalesce(to_jsonb(t) ->> 'tenant_id', '${tenantId}') = '${tenantId}'
+              and generation = ${generation} and ${where}`;
+        const { rows } = await worker.query(
+          `(${rowsOf(1)} except all ${rowsOf(2)}) union all (${rowsOf(2)} except all ${rowsOf(1)})`,
+        );
+        found.push(...rows);
+      }
+      return found;
+    },
+    forgetTime: async () => {
+      await worker.query('delete from conversation_clocks');
+    },
     state: (start, end, scope = {}) =>
       read(scope, (full, tx) => readKpiState(tx, full, { start, end, cut: cutWindow(start, end) })),
     people: (start, end, scope = {}) =>

@@ -293,6 +293,12 @@ test('a batch finds the facts that it touches by their keys', { timeout: 120_000
       'refund_facts_by_conversion',
       'member_sets_pkey',
       'payer_sets_pkey',
+      'handoff_facts_by_interaction',
+      'conversation_clocks_pkey',
+      'conversation_settings_pkey',
+      'conversation_facts_pkey',
+      'conversation_facts_by_start',
+      'conversation_facts_by_last',
     ]),
   );
 });

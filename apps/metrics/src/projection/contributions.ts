@@ -23,6 +23,7 @@ const feedbackTypes = { 1: 'csat', 2: 'nps', 3: 'ces', 4: 'thumbs' } as const;
  */
 export function interactionPart(fact: InteractionFact): Contribution | undefined {
   const { tenantId, occurredAt, botId, intent, sentiment, hasResponse, responseTimeMs, hasError } = fact;
+  const { conversationId, memberOrdinal } = fact;
   if (occurredAt === null) return undefined;
   const state = interactionContribution({
     intent: intent === '' ? undefined : intent,
@@ -30,6 +31,7 @@ export function interactionPart(fact: InteractionFact): Contribution | undefined
     hasResponse,
     responseTimeMs: responseTimeMs ?? undefined,
     hasError,
+    isThreaded: conversationId !== '' || memberOrdinal !== null,
   });
   const bins = responseTimeMs === null ? [] : [[latencyBin(responseTimeMs), 1] as const];
   return { tenantId, occurredAt, botId, state, bins, revenue: [] };

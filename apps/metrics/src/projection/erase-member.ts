@@ -19,11 +19,15 @@ import { createBucketSums } from './bucket-sums.ts';
 import type { BucketSums, Contribution } from './bucket-sums.ts';
 import { rollUpLatencies, rollUpMembers, rollUpPayers, rollUpRevenue, rollUpStates } from './cell.ts';
 import { conversionPart, feedbackPart, interactionPart, refundPart } from './contributions.ts';
-import type { ConversionFact, FeedbackFact, InteractionFact, RefundFact } from './facts.ts';
+import { retellConversations, takeOutConversations } from './erase-conversations.ts';
+import type { ConversationErasure, FactStores } from './erase-conversations.ts';
+import type { InteractionFact } from './facts.ts';
 import { factKey } from './fact-key.ts';
 import { datedContributions, dayOf } from './history.ts';
 import type { History } from './history.ts';
 import type { Seals } from './seals.ts';
+import type { Thread } from './thread.ts';
+import { threadOf } from './thread.ts';
 
 /** A part of an erasure, as the log says it. */
 export interface ErasureEvent {
@@ -54,24 +58,19 @@ export function parseErasure({ tenantId, receivedAt, body }: LogEvent): ErasureE
   };
 }
 
-export interface FactStores {
-  readonly interactions: FactStore<InteractionFact>;
-  readonly conversions: FactStore<ConversionFact>;
-  readonly feedback: FactStore<FeedbackFact>;
-  readonly refunds: FactStore<RefundFact>;
-}
-
 /** Facts held at a time. */
 const factsAtOnce = 2_000;
 
 /**
  * Takes everything out that the erased events have put in, in the buckets and under the days in which they did, so that
  * what is left is what would be there without them. The member's ordinal is not given again.
+ * @param conversations undefined where they are copies, from which the member has been taken out already.
  */
 export async function eraseMember(
   scope: RowScope & { readonly seals: Seals },
   erasure: ErasureEvent,
   stores: FactStores,
+  conversations: ConversationErasure | undefined,
 ): Promise<void> {
   const { tx, partition } = scope;
   const { tenantId, events, memberIds, userIds } = erasure;
@@ -85,6 +84,17 @@ export async function eraseMember(
       tenantId,
       key,
     }));
+
+  const threads = await touchedThreads(scope, stores, {
+    interactions: keysOf(eventKinds.interaction),
+    conversions: keysOf(eventKinds.conversion),
+    feedback: keysOf(eventKinds.feedback),
+    handoffs: keysOf(eventKinds.handoff),
+  });
+  const taken =
+    conversations === undefined
+      ? []
+      : await takeOutConversations(scope, tenantId, threads, conversations.add);
 
   const takeInteraction = (sums: BucketSums, fact: InteractionFact): void => {
     take(sums, fact, interactionPart(fact), erasure.receivedAt);
@@ -118,6 +128,13 @@ export async function eraseMember(
       ),
     ],
   ]);
+  const handoffKeys = keysOf(eventKinds.handoff);
+  counts.set('handoff_facts', (await stores.handoffs.find(scope, handoffKeys)).length);
+  await stores.handoffs.remove(scope, handoffKeys);
+  if (conversations !== undefined) {
+    const gone = await retellConversations(scope, tenantId, taken, stores, conversations);
+    counts.set('conversation_facts', gone);
+  }
   const records = events.get(eventKinds.member) ?? [];
   counts.set('member_facts', await deleteMembers(scope, tenantId, [...ordinals], records));
   counts.set('user_facts', await deleteUsers(scope, tenantId, userIds));
@@ -216,4 +233,45 @@ async function takePayersOut(scope: RowScope, sums: BucketSums): Promise<void> {
   const left = createBucketSums();
   for (const payment of await findPayments(scope, gone)) unpay(left, payment);
   await addToPayerSets(scope, rollUpPayers(left.payers()));
+}
+
+/** The threads of what is erased, and of what erased events are about. */
+async function touchedThreads(
+  scope: RowScope,
+  stores: FactStores,
+  keys: Readonly<Record<Exclude<keyof FactStores, 'refunds'>, readonly FactKey[]>>,
+): Promise<readonly Thread[]> {
+  const threads = new Map<string, Thread>();
+  const ofInteractions = async (some: readonly FactKey[]): Promise<void> => {
+    for (const fact of await stores.interactions.find(scope, some)) {
+      const thread = threadOf(fact);
+      if (thread !== undefined) threads.set(thread.place, thread);
+    }
+  };
+  const about = (
+    facts: readonly {
+      readonly tenantId: string;
+      readonly interactionKey: string | null;
+      readonly threadKey?: string | null;
+    }[],
+  ): Promise<void> => {
+    for (const { tenantId, threadKey = null } of facts) {
+      if (threadKey === null) continue;
+      const place = factKey(tenantId, threadKey);
+      threads.set(place, { tenantId, threadKey, place, conversationId: '' });
+    }
+    return ofInteractions(
+      facts.flatMap(({ tenantId, interactionKey: key }) => (key === null ? [] : [{ tenantId, key }])),
+    );
+  };
+  for (const some of inParts(keys.interactions)) await ofInteractions(some);
+  for (const some of inParts(keys.conversions)) await about(await stores.conversions.find(scope, some));
+  for (const some of inParts(keys.feedback)) await about(await stores.feedback.find(scope, some));
+  for (const some of inParts(keys.handoffs)) await about(await stores.handoffs.find(scope, some));
+  return [...threads.values()];
+}
+
+function inParts(keys: readonly FactKey[]): readonly (readonly FactKey[])[] {
+  const count = Math.ceil(keys.length / factsAtOnce);
+  return Array.from({ length: count }, (_, n) => keys.slice(n * factsAtOnce, (n + 1) * factsAtOnce));
 }

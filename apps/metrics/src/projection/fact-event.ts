@@ -5,6 +5,8 @@ import { eventKeyOf, eventKinds } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 import { factKey } from './fact-key.ts';
 import type { FeedbackType, Outcome, Sentiment } from './facts.ts';
+import { explicitThread } from './thread.ts';
+import type { Thread } from './thread.ts';
 
 interface Told {
   readonly tenantId: string;
@@ -91,11 +93,18 @@ export interface FeedbackEvent extends Told {
   readonly kind: 'feedback';
   /** Undefined: about no interaction in particular. */
   readonly interaction: InteractionName | undefined;
+  /** The conversation that it names. Undefined: the interaction's. */
+  readonly thread: Thread | undefined;
   readonly botId: string;
   readonly groupId: string;
   readonly type: FeedbackType;
   readonly ratingMicros: number | null;
   readonly scaleMaxMicros: number;
+}
+export interface HandoffEvent extends Told {
+  readonly kind: 'handoff';
+  /** Of the interaction's conversation, or of the one that it names. */
+  readonly of: { readonly interaction: InteractionName } | { readonly thread: Thread };
 }
 export interface MemberEvent extends Told {
   readonly kind: 'member';
@@ -115,6 +124,7 @@ export type FactEvent =
   | ConversionEvent
   | RefundEvent
   | FeedbackEvent
+  | HandoffEvent
   | MemberEvent
   | UserEvent;
 
@@ -153,6 +163,7 @@ const counts: ReadonlySet<number> = new Set([
   eventKinds.conversion,
   eventKinds.refund,
   eventKinds.feedback,
+  eventKinds.handoff,
   eventKinds.member,
   eventKinds.user,
   eventKinds.enrichment,
@@ -217,19 +228,29 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
       };
     }
     case 'feedback': {
-      const { interactionId, botId, groupId, rating, scaleMax } = payload.value;
+      const { interactionId, conversationId, botId, groupId, rating, scaleMax } = payload.value;
       // Not said is taken as CSAT.
       const type = payload.value.type === 0 ? 1 : parseNumber(payload.value.type, feedbackTypes);
       return {
         ...told,
         kind: 'feedback',
         interaction: interactionId === '' ? undefined : interactionNamed(told.tenantId, interactionId),
+        thread: conversationId === '' ? undefined : explicitThread(told.tenantId, conversationId),
         botId,
         groupId,
         type,
         ratingMicros: rating === undefined ? null : Math.round(rating * 1_000_000),
         scaleMaxMicros: Math.round((scaleMax ?? usualScaleMax[type]) * 1_000_000),
       };
+    }
+    case 'handoff': {
+      const { interactionId, conversationId } = payload.value;
+      if (conversationId === '' && interactionId === '') throw new Error('A handoff of nothing.');
+      const of =
+        conversationId === ''
+          ? { interaction: interactionNamed(told.tenantId, interactionId) }
+          : { thread: explicitThread(told.tenantId, conversationId) };
+      return { ...told, kind: 'handoff', of };
     }
     case 'member':
       return {

@@ -34,6 +34,8 @@ export interface InteractionFact extends History {
   readonly completed: boolean;
   /** The day on which the first event about it was received, in days since 1970. Null: by code that did not keep it. */
   readonly seenOn: number | null;
+  /** See `withIntentSince`. Null: the intent is that with which it came. */
+  readonly intents: string | null;
 }
 
 /** What a conversion counts as. */
@@ -86,6 +88,8 @@ export interface FeedbackFact extends History {
   readonly feedbackKey: string;
   /** Null: about no interaction in particular. */
   readonly interactionKey: string | null;
+  /** The conversation that it names. Null: its interaction's. */
+  readonly threadKey: string | null;
   readonly occurredAt: Date;
   readonly ownBotId: string;
   readonly ownGroupId: string;
@@ -95,6 +99,17 @@ export interface FeedbackFact extends History {
   /** In millionths of a point. Null: asked and not answered. */
   readonly ratingMicros: number | null;
   readonly scaleMaxMicros: number;
+}
+
+/** A conversation was given to a human. */
+export interface HandoffFact {
+  readonly tenantId: string;
+  readonly handoffKey: string;
+  /** The interaction in whose conversation. Null: the conversation is named. */
+  readonly interactionKey: string | null;
+  readonly threadKey: string | null;
+  /** The day on which it was received, in days since 1970. */
+  readonly knownOn: number;
 }
 
 /** A member's record. */

@@ -1,10 +1,12 @@
 import { createBucketSums } from './bucket-sums.ts';
 import type { LatencyCell, MemberCell, PayerCell, RevenueCell, StateCell } from './cell.ts';
 import { conversionPart, feedbackPart, interactionPart, refundPart } from './contributions.ts';
+import type { ConversationTouch, Signal } from './conversation-touch.ts';
 import type {
   ConversionEvent,
   FactEvent,
   FeedbackEvent,
+  HandoffEvent,
   InteractionEvent,
   MemberName,
   RefundEvent,
@@ -16,12 +18,14 @@ import { unknown } from './facts.ts';
 import type {
   ConversionFact,
   FeedbackFact,
+  HandoffFact,
   InteractionFact,
   MemberFact,
   RefundFact,
   UserFact,
 } from './facts.ts';
 import { dayOf, remember } from './history.ts';
+import { withIntentSince } from './intent-history.ts';
 import { createLinks } from './links.ts';
 import {
   laterMember,
@@ -36,6 +40,9 @@ import {
   withInteraction,
 } from './merge-facts.ts';
 import type { Seals } from './seals.ts';
+import { conversionSignal, feedbackSignal } from './signals.ts';
+import type { Thread } from './thread.ts';
+import { threadOf } from './thread.ts';
 
 /** What is stored of everything that the events touch. */
 export interface StoredFacts {
@@ -43,6 +50,7 @@ export interface StoredFacts {
   readonly conversions: readonly ConversionFact[];
   readonly feedback: readonly FeedbackFact[];
   readonly refunds: readonly RefundFact[];
+  readonly handoffs: readonly HandoffFact[];
   /** Of every member that the events name, by its place. */
   readonly ordinals: ReadonlyMap<string, number>;
 }
@@ -53,6 +61,7 @@ export interface FoldOutcome {
   readonly conversions: FactTable<ConversionFact>;
   readonly feedback: FactTable<FeedbackFact>;
   readonly refunds: FactTable<RefundFact>;
+  readonly handoffs: FactTable<HandoffFact>;
   /** Each member's last record of these events. */
   readonly members: readonly MemberFact[];
   /** Each user's first record of these events. */
@@ -65,6 +74,8 @@ export interface FoldOutcome {
   readonly memberships: readonly MemberCell[];
   /** Who paid in each bot's hours, and in those of all bots. */
   readonly payers: readonly PayerCell[];
+  /** What they change about conversations, in the order of the events. */
+  readonly touches: readonly ConversationTouch[];
 }
 
 /**
@@ -90,6 +101,13 @@ export function foldEvents(
   const refunds = createFactTable(stored.refunds, refundKeyOf);
   const refundsOf = createLinks();
   for (const fact of stored.refunds) refundsOf.add(conversionKeyOf(fact), refundKeyOf(fact));
+  const handoffs = createFactTable(stored.handoffs, handoffKeyOf);
+  const handoffsOf = createLinks();
+  for (const fact of stored.handoffs) {
+    const { tenantId, interactionKey } = fact;
+    if (interactionKey !== null) handoffsOf.add(factKey(tenantId, interactionKey), handoffKeyOf(fact));
+  }
+  const touches: ConversationTouch[] = [];
   const members = new Map<string, MemberFact>();
   const users = new Map<string, UserFact>();
   const sums = createBucketSums(isSealed);
@@ -144,6 +162,49 @@ export function foldEvents(
     return linkConversion(fact, interactionOn(interactionKeyOf(fact), day));
   };
 
+  const signal = (
+    thread: Thread | undefined,
+    occurredAt: Date | null | undefined,
+    one: Signal | undefined,
+  ): void => {
+    if (thread === undefined || one === undefined) return;
+    touches.push({ kind: 'signal', thread, occurredAt: occurredAt ?? undefined, signal: one });
+  };
+  /** Something came of an interaction; until that comes itself, it waits among the facts. */
+  const signalOf = (interaction: InteractionFact | undefined, one: Signal | undefined): void => {
+    if (interaction === undefined || interaction.occurredAt === null) return;
+    signal(threadOf(interaction), interaction.occurredAt, one);
+  };
+  const touch = (fact: InteractionFact, place: string): void => {
+    const { occurredAt, interactionKey: key } = fact;
+    const thread = threadOf(fact);
+    if (thread === undefined || occurredAt === null) return;
+    const { botId, groupId, channel, intent, memberOrdinal } = fact;
+    touches.push({
+      kind: 'interaction',
+      thread,
+      key,
+      occurredAt,
+      botId,
+      groupId,
+      channel,
+      intent,
+      memberOrdinal,
+    });
+    for (const conversionKey of conversionsOf.find(place)) {
+      const conversion = conversions.find(conversionKey);
+      if (conversion !== undefined) signal(thread, occurredAt, conversionSignal(conversion));
+    }
+    for (const feedbackKey of feedbackOf.find(place)) {
+      const rating = feedback.find(feedbackKey);
+      if (rating !== undefined && rating.threadKey === null)
+        signal(thread, occurredAt, feedbackSignal(rating));
+    }
+    for (const handoffKey of handoffsOf.find(place)) {
+      if (handoffs.find(handoffKey) !== undefined) signal(thread, occurredAt, 'handoffCount');
+    }
+  };
+
   const relink = (key: string, interaction: InteractionFact, day: number): void => {
     for (const conversionKey of conversionsOf.find(key)) {
       const before = conversions.find(conversionKey);
@@ -182,12 +243,22 @@ export function foldEvents(
       if (kind === 'interaction' && before.knownOn === day) relink(place, before, day);
       return false;
     }
-    const told = change(before);
-    if (told === before) return false;
+    const changed = change(before);
+    if (changed === before) return false;
+    const told = before === undefined ? changed : withIntentSince(changed, before, day);
     const [was, now] = [before && interactionPart(before), interactionPart(told)];
     interactions.put(place, remember(told, was, now, day));
     sums.replace(was, now, day);
     if (now !== undefined) relink(place, told, day);
+    if (was === undefined) {
+      touch(told, place);
+    } else if (before !== undefined && before.intent !== told.intent) {
+      const thread = threadOf(told);
+      const { interactionKey: key, occurredAt, botId, intent: to } = told;
+      if (thread !== undefined && occurredAt !== null) {
+        touches.push({ kind: 'intent', thread, key, occurredAt, botId, from: before.intent, to });
+      }
+    }
     return true;
   };
 
@@ -207,6 +278,7 @@ export function foldEvents(
     const part = conversionPart(fact);
     conversions.put(place, settlePayer(remember(fact, undefined, part, day), day));
     conversionsOf.add(interaction.place, place);
+    signalOf(interactionOn(interaction.place, day), conversionSignal(fact));
     sums.replace(undefined, part, day);
     relinkRefunds(place, fact, day);
   };
@@ -238,6 +310,21 @@ export function foldEvents(
     feedback.put(place, remember(fact, undefined, part, day));
     if (interaction !== undefined) feedbackOf.add(interaction.place, place);
     sums.replace(undefined, part, day);
+    if (event.thread !== undefined) signal(event.thread, undefined, feedbackSignal(fact));
+    else if (interaction !== undefined) signalOf(interactions.find(interaction.place), feedbackSignal(fact));
+  };
+
+  const foldHandoff = ({ tenantId, key, place, of, receivedAt }: HandoffEvent): void => {
+    if (handoffs.find(place) !== undefined) return;
+    const fact = { tenantId, handoffKey: key, knownOn: dayOf(receivedAt) };
+    if ('thread' in of) {
+      handoffs.put(place, { ...fact, interactionKey: null, threadKey: of.thread.threadKey });
+      signal(of.thread, undefined, 'handoffCount');
+      return;
+    }
+    handoffs.put(place, { ...fact, interactionKey: of.interaction.key, threadKey: null });
+    handoffsOf.add(of.interaction.place, place);
+    signalOf(interactions.find(of.interaction.place), 'handoffCount');
   };
 
   for (const event of events) {
@@ -260,6 +347,9 @@ export function foldEvents(
       case 'feedback':
         foldFeedback(event);
         break;
+      case 'handoff':
+        foldHandoff(event);
+        break;
       case 'member': {
         const { place } = event.member;
         members.set(place, laterMember(members.get(place), event, ordinalOf(event.member)));
@@ -281,6 +371,7 @@ export function foldEvents(
     conversions,
     feedback,
     refunds,
+    handoffs,
     members: [...members.values()],
     users: [...users.values()],
     states: sums.states(),
@@ -288,6 +379,7 @@ export function foldEvents(
     revenue: sums.revenue(),
     memberships: sums.memberships(),
     payers: sums.payers(),
+    touches,
   };
 }
 
@@ -305,4 +397,8 @@ function refundKeyOf({ tenantId, refundKey }: RefundFact): string {
 
 function feedbackKeyOf({ tenantId, feedbackKey }: FeedbackFact): string {
   return factKey(tenantId, feedbackKey);
+}
+
+function handoffKeyOf({ tenantId, handoffKey }: HandoffFact): string {
+  return factKey(tenantId, handoffKey);
 }

@@ -1,9 +1,18 @@
+import { bucketLengths } from '@parley/calendar';
 import { eventKinds } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 import type { Projection } from '@parley/projection';
 import {
+  addToConversationRollups,
+  deleteEmptyConversationRollups,
+  hasAnyConversationSum,
+} from '../storage/conversation-rollup-store.ts';
+import { findConversationSettings } from '../storage/conversation-settings.ts';
+import { moveClock, readClock } from '../storage/conversation-store.ts';
+import {
   conversionMapping,
   feedbackMapping,
+  handoffMapping,
   interactionMapping,
   refundMapping,
 } from '../storage/fact-mappings.ts';
@@ -17,6 +26,9 @@ import { saveMembers, saveUsers } from '../storage/people-store.ts';
 import { addToRevenueRollups, hasAnyRevenue } from '../storage/revenue-store.ts';
 import { addToRollups, hasAnySum } from '../storage/rollup-store.ts';
 import { rollUpLatencies, rollUpMembers, rollUpPayers, rollUpRevenue, rollUpStates } from './cell.ts';
+import { createConversationRules } from './conversation-rules.ts';
+import type { ConversationRules } from './conversation-rules.ts';
+import { createConversationSums } from './conversation-sums.ts';
 import { eraseMember, parseErasure } from './erase-member.ts';
 import { parseFactEvent } from './fact-event.ts';
 import { factKey } from './fact-key.ts';
@@ -25,11 +37,18 @@ import { foldEvents } from './fold-events.ts';
 import type { FoldOutcome, StoredFacts } from './fold-events.ts';
 import { sealsOf } from './seals.ts';
 import type { Seals } from './seals.ts';
+import { dayOf } from './history.ts';
+import { keepConversations, passTimeForAll } from './keep-conversations.ts';
+import type { KeepOptions } from './keep-conversations.ts';
+import { waitingSignals } from './signals.ts';
+import type { Thread } from './thread.ts';
 
 const interactions = createFactStore(interactionMapping);
 const conversions = createFactStore(conversionMapping);
 const feedback = createFactStore(feedbackMapping);
 const refunds = createFactStore(refundMapping);
+const handoffs = createFactStore(handoffMapping);
+const stores = { interactions, conversions, feedback, handoffs, refunds };
 
 /** Facts that began before it are copied where raw events have expired, and buckets of before or that were known then. */
 const sealedDay = `(extract(epoch from seal.received_before) / 86400)::integer`;
@@ -39,12 +58,16 @@ const sealedBucket = `(r.bucket_start < seal.occurred_before
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 5,
+  version: 6,
   tables: [
     { name: 'interaction_facts', sealed: `r.seen_on < ${sealedDay}` },
     { name: 'conversion_facts', sealed: `r.known_on < ${sealedDay}` },
     { name: 'feedback_facts', sealed: `r.known_on < ${sealedDay}` },
     { name: 'refund_facts', sealed: `r.known_on < ${sealedDay}` },
+    // Conversations of a tenant whose raw events have expired are copied as they are: each may be of such events in part.
+    { name: 'handoff_facts', sealed: 'true' },
+    { name: 'conversation_facts', sealed: 'true' },
+    { name: 'conversation_clocks' },
     // What may be of events that have expired; folding the others into it once more changes nothing.
     { name: 'member_facts', sealed: 'true' },
     { name: 'user_facts', sealed: 'true' },
@@ -52,35 +75,99 @@ export const kpiProjection: Projection = {
     { name: 'kpi_rollups', where: hasAnySum, sealed: sealedBucket },
     { name: 'latency_rollups', where: hasAnyBin, sealed: sealedBucket },
     { name: 'revenue_rollups', where: hasAnyRevenue, sealed: sealedBucket },
+    { name: 'conversation_rollups', where: hasAnyConversationSum, sealed: 'true' },
     { name: 'member_sets', sealed: sealedBucket },
     { name: 'payer_sets', sealed: sealedBucket },
   ],
   fold: async (context, logEvents) => {
-    const scope = { ...context, seals: sealsOf(context.seals) };
-    // An erasure takes away what came before it, and nothing that comes after.
-    let start = 0;
-    for (const [index, event] of logEvents.entries()) {
-      if (event.kind !== eventKinds.erasure) continue;
-      await fold(scope, logEvents.slice(start, index));
-      const erasure = parseErasure(event);
-      if (erasure !== undefined)
-        await eraseMember(scope, erasure, { interactions, conversions, feedback, refunds });
-      start = index + 1;
-    }
-    await fold(scope, logEvents.slice(start));
+    const { seals } = context;
+    const scope = {
+      ...context,
+      seals: sealsOf(seals),
+      hasCopies: (tenantId: string) => seals?.has(tenantId) ?? false,
+    };
+    for (const events of cutAtDays(logEvents)) await foldDay(scope, events);
   },
 };
 
 /** With what must stay as it is. */
 interface SealedScope extends RowScope {
   readonly seals: Seals;
+  /** Whether a tenant's conversations are copies, in which the events have had their effect already. */
+  readonly hasCopies: (tenantId: string) => boolean;
 }
 
-async function fold(scope: SealedScope, logEvents: readonly LogEvent[]): Promise<void> {
-  const events = parse(logEvents).filter((event) => !scope.seals.isExpired(event));
+/**
+ * Runs of events received on one UTC day, each erasure alone: it takes away what came before it, and nothing that comes
+ * after. What changes a conversation counts from one day on.
+ */
+function cutAtDays(events: readonly LogEvent[]): readonly (readonly LogEvent[])[] {
+  const runs: LogEvent[][] = [];
+  let before: LogEvent | undefined;
+  for (const event of events) {
+    const isNext =
+      before === undefined ||
+      before.kind === eventKinds.erasure ||
+      event.kind === eventKinds.erasure ||
+      dayOf(before.receivedAt) !== dayOf(event.receivedAt);
+    if (isNext) runs.push([]);
+    runs.at(-1)?.push(event);
+    before = event;
+  }
+  return runs;
+}
+
+async function foldDay(scope: SealedScope, events: readonly LogEvent[]): Promise<void> {
+  const [first] = events;
+  if (first === undefined) return;
+  const day = dayOf(first.receivedAt);
+  const clock = await readClock(scope);
+  // Time passes by ticks; and what is received on a day is received after the one before.
+  const ticks = events
+    .filter(({ kind }) => kind === eventKinds.tick)
+    .map((tick) => tick.receivedAt.getTime());
+  const now = Math.max(clock?.getTime() ?? 0, day * bucketLengths.day, ...ticks.slice(-1));
+  const sums = createConversationSums();
+  if (first.kind === eventKinds.erasure) {
+    const erasure = parseErasure(first);
+    if (erasure !== undefined) {
+      const rules = await readRules(scope, [erasure.tenantId]);
+      const conversations = { rules, now, add: sums.add };
+      const hasCopies = scope.hasCopies(erasure.tenantId);
+      await eraseMember(scope, erasure, stores, hasCopies ? undefined : conversations);
+    }
+  } else {
+    const told = parse(events).filter((event) => !scope.seals.isExpired(event));
+    await foldFacts(scope, told, { day, now, add: sums.add });
+  }
+  if (clock === null || clock.getTime() < now) {
+    await passTimeForAll(scope, now, sums.add);
+    await moveClock(scope, new Date(now));
+  }
+  const cells = sums.cells();
+  await addToConversationRollups(scope, cells);
+  if (first.kind === eventKinds.erasure) await deleteEmptyConversationRollups(scope, cells);
+}
+
+async function foldFacts(
+  scope: SealedScope,
+  events: readonly FactEvent[],
+  time: Pick<KeepOptions, 'day' | 'now' | 'add'>,
+): Promise<void> {
   if (events.length === 0) return;
   const outcome = foldEvents(await load(scope, events), events, scope.seals);
+  const touches = outcome.touches.filter(({ thread }) => !scope.hasCopies(thread.tenantId));
+  const rules = await readRules(scope, [...new Set(touches.map(({ thread }) => thread.tenantId))]);
+  const findWaiting = (threads: readonly Thread[]) => waitingSignals(scope, stores, threads);
+  await keepConversations(scope, touches, { ...time, rules, findWaiting });
   await save(scope, outcome);
+}
+
+async function readRules(
+  { tx, partition }: RowScope,
+  tenantIds: readonly string[],
+): Promise<ConversationRules> {
+  return createConversationRules(await findConversationSettings(tx, partition, tenantIds));
 }
 
 function parse(events: readonly LogEvent[]): readonly FactEvent[] {
@@ -95,6 +182,7 @@ async function load(scope: SealedScope, events: readonly FactEvent[]): Promise<S
   // Whose refunds are asked for: that they are of it, and how much was given back.
   const refunded = new Map<string, FactKey>();
   const ofFeedback = new Map<string, FactKey>();
+  const ofHandoffs = new Map<string, FactKey>();
   const ofLinks = new Map<string, FactKey>();
   const members = new Map<string, MemberName>();
   for (const event of events) {
@@ -126,6 +214,10 @@ async function load(scope: SealedScope, events: readonly FactEvent[]): Promise<S
         ofFeedback.set(event.place, event);
         if (event.interaction !== undefined) ofInteractions.set(event.interaction.place, event.interaction);
         break;
+      case 'handoff':
+        ofHandoffs.set(event.place, event);
+        if ('interaction' in event.of) ofInteractions.set(event.of.interaction.place, event.of.interaction);
+        break;
       case 'member':
         members.set(event.member.place, event.member);
         break;
@@ -156,6 +248,10 @@ async function load(scope: SealedScope, events: readonly FactEvent[]): Promise<S
       ...(await feedback.find(scope, [...ofFeedback.values()])),
       ...(await feedback.find(scope, links, 'interaction_key')),
     ],
+    handoffs: [
+      ...(await handoffs.find(scope, [...ofHandoffs.values()])),
+      ...(await handoffs.find(scope, links, 'interaction_key')),
+    ],
     ordinals,
   };
 }
@@ -169,6 +265,7 @@ async function save(scope: RowScope, outcome: FoldOutcome): Promise<void> {
   await feedback.change(scope, outcome.feedback.changed());
   await refunds.add(scope, outcome.refunds.added());
   await refunds.change(scope, outcome.refunds.changed());
+  await handoffs.add(scope, outcome.handoffs.added());
   await saveMembers(scope, outcome.members);
   await saveUsers(scope, outcome.users);
   await addToRollups(scope, rollUpStates(outcome.states));

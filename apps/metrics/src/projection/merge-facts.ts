@@ -146,6 +146,7 @@ export function toFeedbackFact(event: FeedbackEvent, interaction: InteractionFac
       tenantId: event.tenantId,
       feedbackKey: event.key,
       interactionKey: event.interaction?.key ?? null,
+      threadKey: event.thread?.threadKey ?? null,
       occurredAt: event.occurredAt,
       ownBotId: event.botId,
       ownGroupId: event.groupId,
@@ -207,6 +208,7 @@ function nothingYet({ tenantId, key, receivedAt }: FactEvent): InteractionFact {
     hasError: false,
     completed: false,
     seenOn: dayOf(receivedAt),
+    intents: null,
     knownOn: null,
     later: null,
   };

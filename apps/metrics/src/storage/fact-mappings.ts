@@ -1,4 +1,10 @@
-import type { ConversionFact, FeedbackFact, InteractionFact, RefundFact } from '../projection/facts.ts';
+import type {
+  ConversionFact,
+  FeedbackFact,
+  HandoffFact,
+  InteractionFact,
+  RefundFact,
+} from '../projection/facts.ts';
 import type { FactMapping } from './fact-store.ts';
 
 export const interactionMapping: FactMapping<InteractionFact> = {
@@ -22,6 +28,7 @@ export const interactionMapping: FactMapping<InteractionFact> = {
     ['has_error', 'bool', 'hasError'],
     ['completed', 'bool', 'completed'],
     ['seen_on', 'int4', 'seenOn'],
+    ['intents', 'text', 'intents'],
     ['known_on', 'int4', 'knownOn'],
     ['later', 'text', 'later'],
   ],
@@ -79,6 +86,7 @@ export const feedbackMapping: FactMapping<FeedbackFact> = {
     ['tenant_id', 'uuid', 'tenantId'],
     ['feedback_key', 'uuid', 'feedbackKey'],
     ['interaction_key', 'uuid', 'interactionKey'],
+    ['thread_key', 'uuid', 'threadKey'],
     ['occurred_at', 'timestamptz', 'occurredAt'],
     ['own_bot_id', 'text', 'ownBotId'],
     ['own_group_id', 'text', 'ownGroupId'],
@@ -89,5 +97,17 @@ export const feedbackMapping: FactMapping<FeedbackFact> = {
     ['scale_max_micros', 'int4', 'scaleMaxMicros'],
     ['known_on', 'int4', 'knownOn'],
     ['later', 'text', 'later'],
+  ],
+};
+
+export const handoffMapping: FactMapping<HandoffFact> = {
+  table: 'handoff_facts',
+  key: 'handoff_key',
+  columns: [
+    ['tenant_id', 'uuid', 'tenantId'],
+    ['handoff_key', 'uuid', 'handoffKey'],
+    ['interaction_key', 'uuid', 'interactionKey'],
+    ['thread_key', 'uuid', 'threadKey'],
+    ['known_on', 'int4', 'knownOn'],
   ],
 };

@@ -21,7 +21,10 @@ const ofInteraction: Partial<Record<KpiCounter, string>> = {
   interactionCount: '1',
   escalatedCount: "(f.intent = 'escalate')::int",
   incompleteCount: "(f.intent in ('abandoned', 'fallback'))::int",
+  fallbackCount: "(f.intent = 'fallback')::int",
+  unthreadedCount: "(f.conversation_id = '' and f.member_ordinal is null)::int",
   withoutResponseCount: '(not f.has_response)::int',
+  lateResponseCount: '(f.has_response and f.response_time_ms > 300000)::int',
   responseTimeCount: '(f.response_time_ms > 0)::int',
   responseTimeSumMs: 'f.response_time_ms',
   latencyCount: '(f.response_time_ms is not null)::int',
@@ -159,6 +162,7 @@ export async function readKpiState(
   return Object.fromEntries(entries) as Record<KpiCounter, number>;
 }
 
+/** The buckets of a window: their levels, starts and ends. */
 export function bucketParameters(cut: WindowCut): readonly unknown[][] {
   const parts = [
     ...cut.days.map((range) => ({ level: levelNumbers.day, ...range })),

@@ -5,6 +5,7 @@ import { createRollups } from './0003-create-rollups.ts';
 import { createProjections } from './0004-create-projections.ts';
 import { keepHistories } from './0005-keep-histories.ts';
 import { sealFacts } from './0006-seal-facts.ts';
+import { createConversations } from './0007-create-conversations.ts';
 import { keepLatencyAndRevenue } from './0008-keep-latency-and-revenue.ts';
 
 /** In the order in which they are applied. */
@@ -15,5 +16,6 @@ export const migrations: readonly NamedMigration[] = [
   createProjections,
   keepHistories,
   sealFacts,
+  createConversations,
   keepLatencyAndRevenue,
 ];
