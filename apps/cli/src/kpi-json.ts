@@ -38,7 +38,7 @@ export function kpiValueJson(value: KpiValue) {
 export function dashboardJson(dashboard: object | undefined): Record<string, unknown> {
   const entries = Object.entries(dashboard ?? {}).flatMap(([field, value]: [string, unknown]) => {
     const json = figureJson(value);
-    return json === undefined ? [] : [[snakeCase(field), json] as const];
+    return json === undefined ? [] : [[figureName(field, value), json] as const];
   });
   return Object.fromEntries(entries);
 }
@@ -96,10 +96,17 @@ export function kpisJson(response: GetKpisResponse) {
     customer_experience: dashboardJson(response.customerExperience),
     operational: dashboardJson(response.operational),
     engagement: dashboardJson(response.engagement),
+    conversations: dashboardJson(response.conversations),
     revenue: dashboardJson(response.revenue),
     audience: dashboardJson(response.audience),
     ...contextJson(response.context),
   };
+}
+
+/** The KPI's own name, which its definition id says; without one, that of its field. */
+export function figureName(field: string, value: unknown): string {
+  const id = isKpiValue(value) ? value.definitionId : '';
+  return /\/([^?]+)/.exec(id)?.[1] ?? snakeCase(field);
 }
 
 /** `avgHandlingTimeMs` is `avg_handling_time_ms`, `csatTop2Rate` is `csat_top2_rate`. */

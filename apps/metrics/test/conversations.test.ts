@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { cutWindow } from '@parley/calendar';
 import {
   conversationCounters,
   conversationDefinitions,

@@ -10,7 +10,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { event, inOrder, tenantA } from './events.ts';
 import type { NewEvent } from './events.ts';
-import { openMetricsRows } from './metrics-database.ts';
+import { openMetricsRows, partition } from './metrics-database.ts';
 import { cutAtRandom, eventsOf, orders, received, shuffle, span, start, world } from './random-world.ts';
 import type { World } from './random-world.ts';
 import { startService } from './service-fixture.ts';
@@ -190,7 +190,7 @@ test('it is confirmed with what it took away once all rows are past it, and agai
   expect(confirmed.map(({ isLogEmptied }) => isLogEmptied)).toEqual([false, true]);
   for (const { erased: places } of confirmed) {
     expect(places).toEqual(
-      ['conversion_facts', 'interaction_facts', 'member_ordinals'].map((place) => ({
+      ['conversation_facts', 'conversion_facts', 'interaction_facts', 'member_ordinals'].map((place) => ({
         place,
         rowCountBefore: 1n,
         rowCountAfter: 0n,

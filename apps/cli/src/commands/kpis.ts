@@ -6,7 +6,7 @@ import {
   type LabelCount,
 } from '@parley/contracts/parley/metrics/v1/kpi';
 import { exitCode, type ExitCode } from '../exit-code.ts';
-import { contextJson, dashboardJson, isKpiValue, kpisJson, snakeCase } from '../kpi-json.ts';
+import { contextJson, dashboardJson, figureName, isKpiValue, kpisJson, snakeCase } from '../kpi-json.ts';
 import { printJson, printTable } from '../print.ts';
 import type { Session } from '../session.ts';
 import { windowOf, type WindowOptions } from '../window.ts';
@@ -36,6 +36,7 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
     ['Customer experience', response.customerExperience],
     ['Operational efficiency', response.operational],
     ['Engagement', response.engagement],
+    ['Conversations', response.conversations],
     ['Revenue, in minor units', response.revenue],
     ['Audience', response.audience],
   ] as const) {
@@ -82,7 +83,7 @@ function printDashboard(session: Session, dashboard: object | undefined): void {
       );
     }
     if (!isKpiValue(value)) return [];
-    return [[snakeCase(field), shown(value), interval(value), `n=${value.sampleSize}`]];
+    return [[figureName(field, value), shown(value), interval(value), `n=${value.sampleSize}`]];
   });
   printTable(session.stdout, ['KPI', 'value', '95 % interval', 'sample'], rows);
 }

@@ -3,6 +3,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { PositionSealer } from '@parley/access';
 import type {
   AudienceKpisSchema,
+  ConversationKpisSchema,
   CustomerExperienceKpisSchema,
   EngagementKpisSchema,
   KpiContextSchema,
@@ -15,8 +16,11 @@ import type {
 import { KpiUnit as KpiUnitNumber } from '@parley/contracts/parley/metrics/v1/kpi';
 import {
   audienceKpis,
+  conversationKpis,
+  csatResponseRate,
   customerExperienceKpis,
   engagementKpis,
+  evaluateConversationKpi,
   isNoRevenue,
   latencyKpis,
   lifecycleKpis,
@@ -29,6 +33,7 @@ import {
 } from '@parley/kpi';
 import type {
   AudienceFacts,
+  ConversationSums,
   DistinctCounts,
   KpiMeaning,
   KpiState,
@@ -50,7 +55,10 @@ const units: Readonly<Record<KpiUnit, KpiUnitNumber>> = {
   score: KpiUnitNumber.SCORE,
 };
 
-export function toCustomerExperience(state: KpiState): MessageInitShape<typeof CustomerExperienceKpisSchema> {
+export function toCustomerExperience(
+  state: KpiState,
+  conversations: ConversationSums,
+): MessageInitShape<typeof CustomerExperienceKpisSchema> {
   const kpis = customerExperienceKpis(state);
   return {
     avgCsat: toValue(kpis.avgCsat),
@@ -64,6 +72,7 @@ export function toCustomerExperience(state: KpiState): MessageInitShape<typeof C
     avgCes: toValue(kpis.avgCes),
     cesTop2Rate: toValue(kpis.cesTop2Rate),
     thumbsUpRate: toValue(kpis.thumbsUpRate),
+    csatResponseRate: toValue(evaluateConversationKpi(csatResponseRate, conversations)),
   };
 }
 
@@ -155,6 +164,34 @@ export function toAudience(
         count: BigInt(count),
       })),
     }),
+  };
+}
+
+export function toConversations(sums: ConversationSums): MessageInitShape<typeof ConversationKpisSchema> {
+  const kpis = conversationKpis(sums);
+  return {
+    conversations: toValue(kpis.conversations),
+    sessionContainmentRate: toValue(kpis.sessionContainmentRate),
+    sessionContainmentNoReturn24hRate: toValue(kpis.sessionContainmentNoReturn24hRate),
+    sessionContainmentNoReturn7dRate: toValue(kpis.sessionContainmentNoReturn7dRate),
+    confirmedResolutionRate: toValue(kpis.confirmedResolutionRate),
+    assumedResolutionRate: toValue(kpis.assumedResolutionRate),
+    durableResolutionRate: toValue(kpis.durableResolutionRate),
+    humanHandoffRate: toValue(kpis.humanHandoffRate),
+    fallbackRate: toValue(kpis.fallbackRate),
+    abandonmentRate: toValue(kpis.abandonmentRate),
+    sessionBounceRate: toValue(kpis.sessionBounceRate),
+    noResponseRate: toValue(kpis.noResponseRate),
+    avgConversationDurationMs: toValue(kpis.avgConversationDurationMs),
+    openConversations: toValue(kpis.openConversations),
+    interactionsPerConversation: toValue(kpis.interactionsPerConversation),
+    deflectionRate: toValue(kpis.deflectionRate),
+    botHandledRate: toValue(kpis.botHandledRate),
+    firstContactResolutionRate: toValue(kpis.firstContactResolutionRate),
+    reopenRate: toValue(kpis.reopenRate),
+    firstMessageFallbackRate: toValue(kpis.firstMessageFallbackRate),
+    midConversationFallbackRate: toValue(kpis.midConversationFallbackRate),
+    conversationCoverageRate: toValue(kpis.conversationCoverageRate),
   };
 }
 

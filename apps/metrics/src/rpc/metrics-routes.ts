@@ -19,10 +19,12 @@ import {
 } from '../use-cases/read-dashboards.ts';
 import type { DashboardQuestion } from '../use-cases/read-dashboards.ts';
 import { readSums, readSumsAndPeople } from '../use-cases/read-kpis.ts';
+import { readConversations } from '../use-cases/read-conversations.ts';
 import type { KpiQuestion } from '../use-cases/read-kpis.ts';
 import {
   toAudience,
   toContext,
+  toConversations,
   toCustomerExperience,
   toDefinition,
   toEngagement,
@@ -70,6 +72,12 @@ export function createMetricsRoutes({
     const { state, people, watermark } = await readSumsAndPeople(reader, question);
     return { state, people, context: toContext(question, window, watermark, positions) };
   };
+  const conversationsOf = async (request: KpiRequest, handler: HandlerContext) => {
+    const window = windowOf(request, handler);
+    const question = toQuestion(request, window, positions, handler);
+    const { conversations, watermark } = await readConversations(reader, question);
+    return { conversations, context: toContext(question, window, watermark, positions) };
+  };
 
   const dashboardQuestionOf = (request: KpiRequest, handler: HandlerContext): DashboardQuestion => {
     const window = windowOf(request, handler);
@@ -109,8 +117,8 @@ export function createMetricsRoutes({
 
   return {
     async getCustomerExperienceKpis(request, handler) {
-      const { state, context } = await sumsOf(request, windowOf(request, handler), handler);
-      return { kpis: toCustomerExperience(state), context };
+      const { conversations, context } = await conversationsOf(request, handler);
+      return { kpis: toCustomerExperience(conversations.interactions, conversations), context };
     },
     async getOperationalKpis(request, handler) {
       const window = windowOf(request, handler);
@@ -142,15 +150,20 @@ export function createMetricsRoutes({
     async getKpis(request, handler) {
       const question = dashboardQuestionOf(request, handler);
       const found = await readDashboards(reader, question);
-      const { state, people, latencies, earnings, audience, watermark } = found;
+      const { state, people, latencies, conversations, earnings, audience, watermark } = found;
       return {
-        customerExperience: toCustomerExperience(state),
+        customerExperience: toCustomerExperience(state, conversations),
         operational: toOperational(state, latencies),
         engagement: toEngagement(state, people),
+        conversations: toConversations(conversations),
         revenue: toRevenue(earnings),
         audience: toAudience(state, people, audience),
         context: contextOf(question, watermark),
       };
+    },
+    async getConversationKpis(request, handler) {
+      const { conversations, context } = await conversationsOf(request, handler);
+      return { kpis: toConversations(conversations), context };
     },
     async getRealTimeMetrics(request, handler) {
       const window = lastHour(now(), tenantOf(handler).timeZone);
@@ -167,7 +180,6 @@ export function createMetricsRoutes({
     },
     listKpiDefinitions: () => ({ definitions: allKpiMeanings.map(toDefinition) }),
 
-    getConversationKpis: () => notYet('GetConversationKpis', 'say how whole conversations went'),
     listKpiPoints: () => notYet('ListKpiPoints', 'list one KPI over time'),
     explainKpi: () => notYet('ExplainKpi', 'list the events behind a figure'),
     listBotPerformanceMetrics: () => notYet('ListBotPerformanceMetrics', 'list metrics of bots by period'),

@@ -4,6 +4,7 @@ import type { Transaction } from '@parley/database';
 import { emptyRevenue, netOf, revenueIn } from '@parley/kpi';
 import type {
   AudienceFacts,
+  ConversationSums,
   DistinctCounts,
   LatencyBins,
   LifecycleFacts,
@@ -12,12 +13,14 @@ import type {
 } from '@parley/kpi';
 import type { ProjectionReader } from '@parley/projection';
 import { readDistinctCounts } from '../storage/active-people.sql.ts';
+import { readConversationState } from '../storage/conversation-state.sql.ts';
 import type { CutWindow } from '../storage/cut-parameters.ts';
 import { readKpiState } from '../storage/kpi-state.sql.ts';
 import type { ReadScope } from '../storage/kpi-state.sql.ts';
 import { readLatencyBins } from '../storage/latency-bins.sql.ts';
 import { readMembers, readPayers } from '../storage/members.sql.ts';
 import { readRevenue, totalRevenue } from '../storage/revenue.sql.ts';
+import { readConversationSums } from './read-conversations.ts';
 import type { KpiQuestion, Sums } from './read-kpis.ts';
 
 const dayMs = 86_400_000;
@@ -43,6 +46,7 @@ export interface Earnings {
 /** Everything that the dashboards of one window show. */
 export interface Dashboards extends SumsAndLatencies {
   readonly people: DistinctCounts;
+  readonly conversations: ConversationSums;
   readonly earnings: Earnings;
   readonly audience: AudienceFacts;
 }
@@ -66,12 +70,16 @@ export function readDashboards(reader: ProjectionReader, question: DashboardQues
     const state = await readKpiState(tx, scope, question.window);
     const people = await readDistinctCounts(tx, scope, question.window);
     const counts = await readMemberCounts(tx, scope, question);
+    const at = { tx, generation, completeTo: watermark.completeTo };
+    const conversations = await readConversationSums(question, state, at);
     return {
       state,
       people,
+      conversations,
       latencies: await readLatencyBins(tx, scope, question.window),
       earnings: await readEarnings(tx, scope, question, {
         interactionCount: state.interactionCount,
+        conversationCount: conversations.conversations.conversationCount,
         dayCounts: counts.dayCounts,
       }),
       audience: { interactionCount: state.interactionCount, ...counts },
@@ -90,9 +98,11 @@ export function readRevenueDashboard(
     const state = await readKpiState(tx, scope, question.window);
     const dayCounts = (await readMembers(tx, scope, daysOf(question))).map(({ length }) => length);
     const { interactionCount } = state;
+    const { conversationCount } = await readConversationState(tx, scope, question.window);
+    const known = { interactionCount, conversationCount, dayCounts };
     return {
       state,
-      earnings: await readEarnings(tx, scope, question, { interactionCount, dayCounts }),
+      earnings: await readEarnings(tx, scope, question, known),
       watermark,
     };
   });
@@ -159,7 +169,9 @@ async function readEarnings(
   tx: Transaction,
   scope: ReadScope,
   question: DashboardQuestion,
-  known: { readonly interactionCount: number; readonly dayCounts: readonly number[] },
+  known: Pick<RevenueFacts, 'interactionCount' | 'conversationCount'> & {
+    readonly dayCounts: readonly number[];
+  },
 ): Promise<Earnings> {
   const { currencyCode, window } = question;
   const days = await readRevenue(tx, scope, daysOf(question));
@@ -170,7 +182,7 @@ async function readEarnings(
     facts: {
       revenue: byCurrency.get(currencyCode) ?? emptyRevenue,
       interactionCount: known.interactionCount,
-      conversationCount: undefined,
+      conversationCount: known.conversationCount,
       payingMemberCount: payers.length,
       days: days.map((day, index) => ({
         netMinorUnits: netOf(revenueIn(currencyCode, day)),
