@@ -1,5 +1,6 @@
 import { createPositionSealer } from '@parley/access';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
 import type { Database } from '@parley/database';
 import type { LogSource } from '@parley/event';
 import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
@@ -13,6 +14,7 @@ import { kpiProjection } from './projection/kpi-projection.ts';
 import { startReadiness } from './readiness.ts';
 import { metricsAccess } from './rpc/access-policy.ts';
 import { createMetricsRoutes } from './rpc/metrics-routes.ts';
+import { createSettingsRoutes } from './rpc/settings-routes.ts';
 import { finishErasure } from './use-cases/finish-erasure.ts';
 
 export interface MetricsDependencies extends ServiceDependencies {
@@ -102,8 +104,10 @@ export async function createMetricsService(
   closers.push('readiness', () => readiness.close());
 
   return {
-    routes: (router) =>
-      router.service(MetricsService, createMetricsRoutes({ reader, progress, positions, now })),
+    routes: (router) => {
+      router.service(MetricsService, createMetricsRoutes({ reader, progress, positions, now }));
+      router.service(SettingsService, createSettingsRoutes({ db: app, now }));
+    },
     access: metricsAccess,
     projections,
     close: async () => {

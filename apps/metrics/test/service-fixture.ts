@@ -5,6 +5,7 @@ import { createLocalResolver, createPositionSealer, generateApiKey } from '@parl
 import type { NewApiKey, PositionSealer, Scope, Tenant } from '@parley/access';
 import { Health } from '@parley/contracts/grpc/health/v1/health';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
 import { createHealthRegistry, createTransportTo, startRpcServer } from '@parley/rpc';
 import { systemNow } from '@parley/runtime';
 import type { Now } from '@parley/runtime';
@@ -41,6 +42,7 @@ export interface TestService {
   /** Appends, and waits until the figures hold it. */
   tell(events: readonly NewEvent[]): Promise<void>;
   as(caller: CallerOptions): MetricsClient;
+  settingsAs(caller: CallerOptions): Client<typeof SettingsService>;
   /** By a key of scope `read` of tenant A: UTC and USD; and of tenant B: New York and USD. */
   readonly a: MetricsClient;
   readonly b: MetricsClient;
@@ -127,6 +129,7 @@ export async function startService(
     database,
     positions,
     as,
+    settingsAs: (caller) => createClient(SettingsService, transportOf(caller)),
     a,
     b: as({ credential: directory.add(b1, ['read']), protocol: 'connect' }),
     keyOf: (scopes) => directory.add(a1, scopes),

@@ -110,12 +110,15 @@ test('the three dashboards are those of GetKpis, with all that is needed to judg
   expect((await a.getCustomerExperienceKpis({})).kpis).toEqual(all.customerExperience);
   expect((await a.getOperationalKpis({})).kpis).toEqual(all.operational);
   expect((await a.getEngagementKpis({})).kpis).toEqual(all.engagement);
+  expect((await a.getConversationKpis({})).kpis).toEqual(all.conversations);
   const { definitions } = await a.listKpiDefinitions({});
   expect(definitions.map(({ definitionId }) => definitionId)).toEqual(
     expect.arrayContaining(
-      [all.customerExperience, all.operational, all.engagement].flatMap((dashboard) =>
+      [all.customerExperience, all.operational, all.engagement, all.conversations].flatMap((dashboard) =>
         Object.values(dashboard ?? {}).flatMap((value) =>
-          typeof value === 'object' && 'definitionId' in value ? [value.definitionId] : [],
+          typeof value === 'object' && 'definitionId' in value
+            ? [value.definitionId.replace(/[?].*/, '')]
+            : [],
         ),
       ),
     ),
@@ -213,12 +216,13 @@ test('without data a figure is 0 and says so', async () => {
     )
     .toBe(true);
   const all = await a.getKpis({});
-  const values = [all.customerExperience, all.operational, all.engagement].flatMap((dashboard) =>
+  const dashboards = [all.customerExperience, all.operational, all.engagement, all.conversations];
+  const values = dashboards.flatMap((dashboard) =>
     Object.values(dashboard ?? {}).flatMap((value) =>
       typeof value === 'object' && 'definitionId' in value ? [value] : [],
     ),
   );
-  expect(values).toHaveLength(23);
+  expect(values).toHaveLength(46);
   for (const value of values) expect(value).toMatchObject({ value: 0, hasData: false });
 });
 
@@ -361,7 +365,7 @@ test('the service is healthy once the log has been heard', async () => {
   await expect.poll(status, { timeout: 15_000 }).toBe(ServingStatus.SERVING);
 });
 
-test('what is computed from the log once more is the same, row by row', async () => {
+test('what is computed from the log once more is the same, row by row', { timeout: 30_000 }, async () => {
   const { tell, running } = await startService(cluster, { now });
   await tell([...someEvents].reverse());
   await tell([said('i4', 5, { memberId: 'cyd' }), said('i5', 5)]);
@@ -398,6 +402,10 @@ async function call(client: MetricsClient, name: string): Promise<unknown> {
       return client.getOperationalKpis({});
     case 'GetConversationKpis':
       return client.getConversationKpis({});
+    case 'GetRevenueKpis':
+      return client.getRevenueKpis({});
+    case 'GetAudienceKpis':
+      return client.getAudienceKpis({});
     case 'GetEngagementKpis':
       return client.getEngagementKpis({});
     case 'GetRevenueKpis':

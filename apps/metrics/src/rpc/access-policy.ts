@@ -1,12 +1,14 @@
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
-import type { AccessPolicy } from '@parley/rpc';
+import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
+import type { AccessPolicy, MethodAccess } from '@parley/rpc';
+
+const reading: MethodAccess = { callers: ['tenant', 'operator'], scopes: ['read'], tenant: 'required' };
+const changing: MethodAccess = { ...reading, scopes: ['admin'] };
 
 /** Who may call what. */
 export const metricsAccess: AccessPolicy = {
-  [MetricsService.typeName]: {
-    callers: ['tenant', 'operator'],
-    scopes: ['read'],
-    tenant: 'required',
-    isQuery: true,
-  },
+  [MetricsService.typeName]: { ...reading, isQuery: true },
+  [SettingsService.typeName]: reading,
+  [`${SettingsService.typeName}/UpdateConversationSettings`]: changing,
+  [`${SettingsService.typeName}/UpdateHealthSettings`]: changing,
 };

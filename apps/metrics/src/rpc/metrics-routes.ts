@@ -4,7 +4,7 @@ import type { PositionSealer } from '@parley/access';
 import { RealTimeMetricsSchema } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { KpiScope, KpiWindow as KpiWindowMessage } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
-import { DomainError, invalidArgument } from '@parley/errors';
+import { invalidArgument } from '@parley/errors';
 import { allKpiMeanings } from '@parley/kpi';
 import type { ProjectionProgress, ProjectionReader, ProjectionWatermark } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
@@ -32,6 +32,7 @@ import {
   toRealTime,
   toRevenue,
 } from './kpi-messages.ts';
+import { notYet, unimplemented } from './not-yet.ts';
 import { lastHour, parseWindow } from './parse-window.ts';
 import type { ZonedWindow } from './parse-window.ts';
 import { isSameMetrics, toWatchResponses } from './watch-real-time.ts';
@@ -241,16 +242,4 @@ function beforeDeadline(handler: HandlerContext): AbortSignal {
   const left = handler.timeoutMs();
   if (left === undefined) return handler.signal;
   return AbortSignal.any([handler.signal, AbortSignal.timeout(Math.max(Math.floor(left * 0.8), 0))]);
-}
-
-function notYet(method: string, purpose: string): never {
-  throw unimplemented(`${method} is`, purpose, { method });
-}
-
-function unimplemented(what: string, purpose: string, facts: Readonly<Record<string, string>>): DomainError {
-  return new DomainError(`${what} not implemented yet; a later release will ${purpose}.`, {
-    kind: 'unimplemented',
-    reason: 'NOT_IMPLEMENTED',
-    facts,
-  });
 }

@@ -1,0 +1,19 @@
+import { DomainError } from '@parley/errors';
+
+/** Refuses a call of a method that is not served yet. */
+export function notYet(method: string, purpose: string): never {
+  throw unimplemented(`${method} is`, purpose, { method });
+}
+
+/** Says that something, with its verb, is not served yet. */
+export function unimplemented(
+  what: string,
+  purpose: string,
+  facts: Readonly<Record<string, string>>,
+): DomainError {
+  return new DomainError(`${what} not implemented yet; a later release will ${purpose}.`, {
+    kind: 'unimplemented',
+    reason: 'NOT_IMPLEMENTED',
+    facts,
+  });
+}
