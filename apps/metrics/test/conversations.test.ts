@@ -162,7 +162,7 @@ test(
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   },
 );
@@ -181,7 +181,7 @@ test(
         await metrics.fold(log, 2);
         expect(await metrics.differences(tenantId)).toEqual([]);
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   },
 );

@@ -128,7 +128,7 @@ test(
           expect(rows).toEqual([]);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   },
 );
@@ -148,61 +148,65 @@ test('a member who comes back after an erasure is a new one, and counts from the
   expect(rows).toEqual([{ ordinal: 1 }]);
 });
 
-test('it is confirmed with what it took away once all rows are past it, and again when the log is emptied', async () => {
-  const confirmed: Parameters<ErasureCoordinator['confirm']>[0][] = [];
-  let pending: PendingErasure | undefined;
-  const erasures: ErasureCoordinator = {
-    listPending: () => Promise.resolve(pending === undefined ? [] : [pending]),
-    confirm: (confirmation) => {
-      confirmed.push(confirmation);
-      if (pending !== undefined) {
-        pending = confirmation.isLogEmptied ? undefined : { ...pending, isLogEmptied: true };
-      }
-      return Promise.resolve();
-    },
-  };
-  const { log, a } = await startService(cluster, { erasures });
-  const receivedAt = new Date();
-  const said = event(
-    { case: 'interaction', value: { botId: 'b', memberId: erased } },
-    { id: 'i1', at: receivedAt },
-  );
-  const sold = event(
-    { case: 'conversion', value: { interactionId: 'i1', outcome: 1 } },
-    { id: 'c1', at: receivedAt },
-  );
-  const erasure = erasureOf([said, sold], [], 1, { tenantId: tenantA, receivedAt });
-  const receiptId = fromBinary(EventSchema, erasure[0]?.body ?? new Uint8Array()).payload;
-  pending = {
-    receiptId: receiptId.case === 'erasure' ? receiptId.value.receiptId : '',
-    tenantId: tenantA,
-    partition,
-    logOffset: 3n,
-    memberIds: [erased],
-    isLogEmptied: false,
-  };
-  log.append([said, sold]);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  expect(confirmed).toEqual([]);
-
-  log.append(erasure);
-  await expect.poll(() => confirmed.length, { timeout: 10_000 }).toBe(2);
-  expect(confirmed.map(({ isLogEmptied }) => isLogEmptied)).toEqual([false, true]);
-  for (const { erased: places } of confirmed) {
-    expect(places).toEqual(
-      ['conversation_facts', 'conversion_facts', 'interaction_facts', 'member_ordinals'].map((place) => ({
-        place,
-        rowCountBefore: 1n,
-        rowCountAfter: 0n,
-      })),
+test(
+  'it is confirmed with what it took away once all rows are past it, and again when the log is emptied',
+  { timeout: 30_000 },
+  async () => {
+    const confirmed: Parameters<ErasureCoordinator['confirm']>[0][] = [];
+    let pending: PendingErasure | undefined;
+    const erasures: ErasureCoordinator = {
+      listPending: () => Promise.resolve(pending === undefined ? [] : [pending]),
+      confirm: (confirmation) => {
+        confirmed.push(confirmation);
+        if (pending !== undefined) {
+          pending = confirmation.isLogEmptied ? undefined : { ...pending, isLogEmptied: true };
+        }
+        return Promise.resolve();
+      },
+    };
+    const { log, a } = await startService(cluster, { erasures });
+    const receivedAt = new Date();
+    const said = event(
+      { case: 'interaction', value: { botId: 'b', memberId: erased } },
+      { id: 'i1', at: receivedAt },
     );
-  }
-  const window = {
-    case: 'range' as const,
-    value: {
-      start: timestampFromDate(new Date(receivedAt.getTime() - 60_000)),
-      end: timestampFromDate(new Date(receivedAt.getTime() + 60_000)),
-    },
-  };
-  expect((await a.getKpis({ window: { window } })).engagement?.totalInteractions?.value).toBe(0);
-});
+    const sold = event(
+      { case: 'conversion', value: { interactionId: 'i1', outcome: 1 } },
+      { id: 'c1', at: receivedAt },
+    );
+    const erasure = erasureOf([said, sold], [], 1, { tenantId: tenantA, receivedAt });
+    const receiptId = fromBinary(EventSchema, erasure[0]?.body ?? new Uint8Array()).payload;
+    pending = {
+      receiptId: receiptId.case === 'erasure' ? receiptId.value.receiptId : '',
+      tenantId: tenantA,
+      partition,
+      logOffset: 3n,
+      memberIds: [erased],
+      isLogEmptied: false,
+    };
+    log.append([said, sold]);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(confirmed).toEqual([]);
+
+    log.append(erasure);
+    await expect.poll(() => confirmed.length, { timeout: 10_000 }).toBe(2);
+    expect(confirmed.map(({ isLogEmptied }) => isLogEmptied)).toEqual([false, true]);
+    for (const { erased: places } of confirmed) {
+      expect(places).toEqual(
+        ['conversation_facts', 'conversion_facts', 'interaction_facts', 'member_ordinals'].map((place) => ({
+          place,
+          rowCountBefore: 1n,
+          rowCountAfter: 0n,
+        })),
+      );
+    }
+    const window = {
+      case: 'range' as const,
+      value: {
+        start: timestampFromDate(new Date(receivedAt.getTime() - 60_000)),
+        end: timestampFromDate(new Date(receivedAt.getTime() + 60_000)),
+      },
+    };
+    expect((await a.getKpis({ window: { window } })).engagement?.totalInteractions?.value).toBe(0);
+  },
+);

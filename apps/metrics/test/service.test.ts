@@ -402,10 +402,6 @@ async function call(client: MetricsClient, name: string): Promise<unknown> {
       return client.getOperationalKpis({});
     case 'GetConversationKpis':
       return client.getConversationKpis({});
-    case 'GetRevenueKpis':
-      return client.getRevenueKpis({});
-    case 'GetAudienceKpis':
-      return client.getAudienceKpis({});
     case 'GetEngagementKpis':
       return client.getEngagementKpis({});
     case 'GetRevenueKpis':

@@ -1,4 +1,5 @@
 import * as audience from './audience-kpis.ts';
+import { conversationDefinitions } from './conversation-definitions.ts';
 import type { KpiMeaning } from './kpi-definition.ts';
 import { kpiDefinitions } from './kpi-definitions.ts';
 import * as latency from './latency-kpis.ts';
@@ -7,6 +8,7 @@ import * as revenue from './revenue-kpis.ts';
 /** What every figure means, in the order of their ids. */
 export const allKpiMeanings: readonly KpiMeaning[] = [
   ...kpiDefinitions,
+  ...conversationDefinitions,
   latency.responseLatencyP50Ms,
   latency.responseLatencyP90Ms,
   latency.responseLatencyP95Ms,

@@ -1,8 +1,8 @@
-import { wilsonInterval } from '@parley/statistics';
 import type { ConversationState } from './conversation-state.ts';
-import type { KpiParts } from './kpi-definition.ts';
+import { evaluateKpi } from './kpi-definition.ts';
+import type { KpiDefinition } from './kpi-definition.ts';
 import type { KpiState } from './kpi-state.ts';
-import type { KpiUnit, KpiValue } from './kpi-value.ts';
+import type { KpiValue } from './kpi-value.ts';
 
 /** What the KPIs of conversations are computed from. */
 export interface ConversationSums {
@@ -16,26 +16,10 @@ export interface ConversationSums {
   readonly gapMs: number | undefined;
 }
 
-/** What a figure about conversations means. A definition never changes; a change makes one with another version. */
-export interface ConversationDefinition {
-  /** Its version and name: `parley.v1/session_bounce_rate`. A value's also says the gap: `…?gap=30m`. */
-  readonly definitionId: string;
-  /** Its name: `session_bounce_rate`. */
-  readonly name: string;
-  readonly group: 'conversations' | 'customer_experience' | 'dialects';
-  /** What it means, in a sentence. */
-  readonly description: string;
-  /** Its formula in words. */
-  readonly formula: string;
-  readonly unit: KpiUnit;
-  /** Where the formula comes from. */
-  readonly source: string;
-  /** Whether the numerator is a part of the denominator, so that the value lies in 0 to 1 and has an interval. */
-  readonly isProportion: boolean;
-  /** Whether the value depends on the inactivity gap, which its definition id then names. */
+/** A definition of a figure about conversations. */
+export interface ConversationDefinition extends KpiDefinition<readonly [sums: ConversationSums]> {
+  /** Whether the value depends on the inactivity gap, which its definition id then names: `…?gap=30m`. */
   readonly dependsOnGap: boolean;
-  /** The formula itself. */
-  readonly parts: (sums: ConversationSums) => KpiParts;
 }
 
 /** The figure that the definition gives for these conversations. */
@@ -43,18 +27,9 @@ export function evaluateConversationKpi(
   definition: ConversationDefinition,
   sums: ConversationSums,
 ): KpiValue {
-  const { definitionId, unit, isProportion, dependsOnGap } = definition;
-  const { numerator, denominator, sampleSize, hasData } = definition.parts(sums);
-  return {
-    value: denominator > 0 ? numerator / denominator : 0,
-    hasData,
-    numerator,
-    denominator,
-    sampleSize,
-    definitionId: dependsOnGap ? `${definitionId}?gap=${gapName(sums.gapMs)}` : definitionId,
-    unit,
-    ...(isProportion && hasData && { interval: wilsonInterval(numerator, denominator) }),
-  };
+  const value = evaluateKpi(definition, sums);
+  if (!definition.dependsOnGap) return value;
+  return { ...value, definitionId: `${value.definitionId}?gap=${gapName(sums.gapMs)}` };
 }
 
 /** In whole minutes where it is that, else in seconds. */

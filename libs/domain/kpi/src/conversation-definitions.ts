@@ -1,6 +1,6 @@
 import type { ConversationDefinition, ConversationSums } from './conversation-definition.ts';
 import type { ConversationCounter } from './conversation-state.ts';
-import type { KpiParts } from './kpi-definition.ts';
+import { countOf, quotient } from './kpi-definition.ts';
 import type { KpiUnit } from './kpi-value.ts';
 
 /** How many there are. */
@@ -451,12 +451,8 @@ function count({
     unit: 'count',
     isProportion: false,
     dependsOnGap: true,
-    parts: ({ conversations }) => ({
-      numerator: conversations[counter],
-      denominator: 1,
-      sampleSize: conversations.conversationCount,
-      hasData: conversations.conversationCount > 0,
-    }),
+    parts: ({ conversations: { conversationCount, [counter]: things } }) =>
+      countOf(things, conversationCount, conversationCount > 0),
   });
 }
 
@@ -489,9 +485,4 @@ function ratio(
     parts: ({ conversations }: ConversationSums) =>
       quotient(conversations[numerator], conversations[denominator]),
   });
-}
-
-/** Of nothing there is no share and no mean. */
-function quotient(numerator: number, denominator: number): KpiParts {
-  return { numerator, denominator, sampleSize: denominator, hasData: denominator > 0 };
 }

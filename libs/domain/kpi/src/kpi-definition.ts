@@ -25,7 +25,14 @@ export interface KpiParts {
 
 /** The dashboard that a KPI is on. */
 export type KpiGroup =
-  'customer_experience' | 'operational' | 'engagement' | 'real_time' | 'revenue' | 'audience';
+  | 'customer_experience'
+  | 'operational'
+  | 'engagement'
+  | 'real_time'
+  | 'conversations'
+  | 'dialects'
+  | 'revenue'
+  | 'audience';
 
 /** What one figure means. A definition never changes; a change makes one with another version. */
 export interface KpiMeaning {
