@@ -62,11 +62,6 @@ export function createMetricsRoutes({
   const windowOf = ({ window }: KpiRequest, handler: HandlerContext): ZonedWindow =>
     parseWindow(window, { tenantTimeZone: tenantOf(handler).timeZone, now: now() });
 
-  const sumsOf = async (request: KpiRequest, window: ZonedWindow, handler: HandlerContext) => {
-    const question = toQuestion(request, window, positions, handler);
-    const { state, watermark } = await readSums(reader, question);
-    return { state, context: toContext(question, window, watermark, positions) };
-  };
   const sumsAndPeopleOf = async (request: KpiRequest, handler: HandlerContext) => {
     const window = windowOf(request, handler);
     const question = toQuestion(request, window, positions, handler);
