@@ -220,12 +220,13 @@ test('nothing of an erased member is left in any table, and everything of anybod
   const places = new Map(
     receipt.erased.map(({ service: name, place, ...rows }) => [`${name} ${place}`, rows]),
   );
+  // Texts that were read in time on their way in have no reading of their own.
+  const counted = [...places].filter(([place]) => place !== 'ingestion enrichment_rows');
   expect(
-    Object.fromEntries([...places].map(([place, { rowCountBefore }]) => [place, Number(rowCountBefore)])),
+    Object.fromEntries(counted.map(([place, { rowCountBefore }]) => [place, Number(rowCountBefore)])),
   ).toEqual({
     'ingestion completion_rows': 1,
     'ingestion conversion_rows': 1,
-    'ingestion enrichment_rows': expect.any(Number) as number,
     'ingestion events': expect.any(Number) as number,
     'ingestion feedback_rows': 1,
     'ingestion handoff_rows': 1,

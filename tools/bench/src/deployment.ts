@@ -133,9 +133,11 @@ export async function deploy(bench: Bench, services: readonly ServiceName[]): Pr
     );
     const heads = new Map(rows.map(({ partition, head }) => [partition, BigInt(head)]));
     const { projections } = await asOperator(name, (clients) => clients.projections.listProjections({}));
-    return projections.every(({ partitions }) =>
-      partitions.every(({ partition, position }) => position >= (heads.get(partition) ?? 0n)),
-    );
+    // A partition that a projection has not begun to read is not listed.
+    return projections.every(({ partitions }) => {
+      const positions = new Map(partitions.map(({ partition, position }) => [partition, position]));
+      return [...heads].every(([partition, head]) => (positions.get(partition) ?? 0n) >= head);
+    });
   };
 
   return {
