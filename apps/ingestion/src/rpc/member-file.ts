@@ -19,18 +19,19 @@ export function memberEventLine({ kind, occurredAt, receivedAt, event }: MemberE
   });
 }
 
-/** What is in quarantine as a line; bytes that can't be read as they are, in base64. */
+/** What is in quarantine as a line; bytes that can't be read, or hold what JSON can't, as they are, in base64. */
 export function quarantinedEventLine(quarantined: QuarantinedMemberEvent): string {
   const { quarantineId, receivedAt, reason, message, event, body } = quarantined;
+  const content = event && findContent(event);
   return line({
     type: 'quarantined_event',
     quarantine_id: quarantineId,
     received_at: receivedAt.toISOString(),
     reason,
     message,
-    ...(event === undefined
+    ...(event === undefined || content === undefined
       ? { body: Buffer.from(body).toString('base64') }
-      : { kind: event.payload.case ?? '', event_id: idOf(event), content: contentOf(event) }),
+      : { kind: event.payload.case ?? '', event_id: idOf(event), content }),
   });
 }
 
@@ -61,6 +62,15 @@ function contentOf(event: Event): JsonValue {
   const json = toJson(EventSchema, event, { useProtoFieldName: true });
   const name = EventSchema.field[payload.case].name;
   return isObject(json) ? (json[name] ?? {}) : {};
+}
+
+/** Undefined where it holds what JSON can't: a time beyond the year 9999, a number that is none. */
+function findContent(event: Event): JsonValue | undefined {
+  try {
+    return contentOf(event);
+  } catch {
+    return undefined;
+  }
 }
 
 function isObject(value: JsonValue): value is JsonObject {
