@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -88,20 +89,26 @@ async function brokenWithout(
   ];
 }
 
-const ingestionSteps = [
-  'erasure:named',
-  'erasure:blocked',
-  'erasure:referred',
-  'erasure:announcing',
-  'erasure:announced',
-  'erasure:emptying',
-  'erasure:emptied',
-  'erasure:completed',
-];
-const metricsSteps = ['projection:read', 'projection:folded', 'projection:written'];
+/** Each kill takes until leases have run out: `npm run soak:erasure` kills everywhere, the tests where it hurts most. */
+const isEverywhere = process.env['PARLEY_EVERY_STEP'] === '1';
+const ingestionSteps = isEverywhere
+  ? [
+      'erasure:named',
+      'erasure:blocked',
+      'erasure:referred',
+      'erasure:announcing',
+      'erasure:announced',
+      'erasure:emptying',
+      'erasure:emptied',
+      'erasure:completed',
+    ]
+  : ['erasure:blocked', 'erasure:announced', 'erasure:emptying'];
+const metricsSteps = isEverywhere
+  ? ['projection:read', 'projection:folded', 'projection:written']
+  : ['projection:folded'];
 
 test(
-  'an erasure that is killed at each of its steps, in each service, completes, and leaves nothing but the others’ figures',
+  'an erasure that is killed at its steps, in each service, completes, and leaves nothing but the others’ figures',
   { timeout: 600_000 },
   async () => {
     const folder = await temporaryFolder();
@@ -153,12 +160,14 @@ test(
     await processes.ready('ingestion');
     await processes.ready('metrics');
 
-    const { receipt } = await privacy.getErasure({ receiptId });
-    expect(receipt?.completedAt).toBeDefined();
-    expect(receipt?.erased.map(({ service }) => service)).toEqual(
+    const receipt = await eventually(completeMs, 'completion', async () => {
+      const { receipt: latest } = await privacy.getErasure({ receiptId });
+      return latest?.completedAt && latest;
+    });
+    expect(receipt.erased.map(({ service }) => service)).toEqual(
       expect.arrayContaining(['ingestion', 'metrics']),
     );
-    for (const { rowCountAfter } of receipt?.erased ?? []) expect(rowCountAfter).toBe(0n);
+    for (const { rowCountAfter } of receipt.erased) expect(rowCountAfter).toBe(0n);
 
     // What was still on its way.
     const after = await send(day.lines.slice(half));
