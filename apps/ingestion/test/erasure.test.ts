@@ -475,7 +475,13 @@ test('no event gets in behind the answer, however many are on their way, and non
       if (results.slice(half).every(({ outcome }) => outcome === ACCEPTED)) others.add(`bob ${id}`);
     }
   });
-  await sleep(800);
+  // Until the read model has begun there is nothing to verify.
+  const isVerified = () =>
+    differences(service).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(isVerified, { timeout: 60_000 }).toBe(true);
   let verified = 0;
   const verifying = (async () => {
     // One after the other, but each would hold up the erasure until it is past it.
