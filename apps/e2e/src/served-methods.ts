@@ -13,6 +13,7 @@ import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_se
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
 import { OptimizerService } from '@parley/contracts/parley/optimizer/v1/optimizer_service';
 import { ProjectionService } from '@parley/contracts/parley/projection/v1/projection_service';
 
@@ -60,6 +61,7 @@ const services: readonly (readonly [DescService, Admission, Readonly<Record<stri
   [AccessService, 'services'],
   [EventLogService, 'services'],
   [MetricsService, 'read'],
+  [SettingsService, 'read', { UpdateConversationSettings: 'admin', UpdateHealthSettings: 'admin' }],
   [OptimizerService, 'read'],
   [ExperimentService, 'experiment', { AnalyzeAbTest: 'read' }],
   [ProjectionService, 'operator'],
