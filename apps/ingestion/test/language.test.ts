@@ -176,9 +176,8 @@ test('one training at a time for a tenant; the next is told when to come again',
     label: `intent ${n % 20}`,
   }));
   const leaving = new AbortController();
-  const first = own.clients.language
-    .trainIntents({ examples: many }, { signal: leaving.signal })
-    [Symbol.asyncIterator]();
+  const steps = own.clients.language.trainIntents({ examples: many }, { signal: leaving.signal });
+  const first = steps[Symbol.asyncIterator]();
   await first.next();
   const refusal = await refusalOf(train(own));
   expect(refusal).toMatchObject({ code: 'ResourceExhausted', reason: 'TRAINING_BUSY' });
