@@ -6,11 +6,16 @@ import type { LogEvent } from '@parley/event';
 import { testCluster } from '@parley/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { conversationEvents, conversationLog, conversationWorld, cutAtRandom } from './conversation-world.ts';
+import {
+  chances,
+  conversationEvents,
+  conversationLog,
+  conversationWorld,
+  cutAtRandom,
+} from './conversation-world.ts';
 import { event, inOrder } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { openMetricsRows } from './metrics-database.ts';
-import { orders } from './random-world.ts';
 
 const cluster = await testCluster();
 const erased = 'ann';
@@ -58,7 +63,7 @@ test(
     await fc.assert(
       fc.asyncProperty(
         conversationWorld,
-        orders,
+        chances,
         fc.integer({ min: 1, max: 3 }),
         fc.nat(),
         async (world, stream, parts, choice) => {

@@ -45,6 +45,11 @@ const turn = fc.record({
 export const conversationWorld = fc.array(turn, { minLength: 1, maxLength: 14 });
 export type ConversationWorld = typeof conversationWorld extends fc.Arbitrary<infer Value> ? Value : never;
 
+/** Uniform, unlike `fc.double`, most of whose values are next to 0: all would be received within minutes. */
+export const chances = fc.infiniteStream(
+  fc.noBias(fc.integer({ min: 0, max: 2 ** 31 - 1 }).map((n) => n / 2 ** 31)),
+);
+
 /** What producers send, each event once. */
 export function conversationEvents(world: ConversationWorld, tenantId: string): NewEvent[] {
   return world.flatMap((t, n) => {

@@ -14,6 +14,7 @@ import { columnOf } from '../src/storage/kpi-columns.ts';
 import { tellConversations, tellKpis, tellTurnKpis, tellTurns } from './conversation-oracle.ts';
 import type { OracleSettings } from './conversation-oracle.ts';
 import {
+  chances,
   conversationEvents,
   conversationLog,
   conversationWorld,
@@ -25,7 +26,6 @@ import { inOrder } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { openMetricsRows, partition } from './metrics-database.ts';
 import type { MetricsRows, Scope } from './metrics-database.ts';
-import { orders } from './random-world.ts';
 import { eventKinds } from '@parley/event';
 
 const cluster = await testCluster();
@@ -110,7 +110,7 @@ test(
     await fc.assert(
       fc.asyncProperty(
         conversationWorld,
-        orders,
+        chances,
         fc.boolean(),
         windows,
         async (world, stream, isSet, window) => {
@@ -162,7 +162,7 @@ test(
           }
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 40, endOnFailure: true },
     );
   },
 );
@@ -173,7 +173,7 @@ test(
   async () => {
     const metrics = await openMetricsRows(cluster);
     await fc.assert(
-      fc.asyncProperty(conversationWorld, orders, async (world, stream) => {
+      fc.asyncProperty(conversationWorld, chances, async (world, stream) => {
         const tenantId = randomUUID();
         await metrics.forgetTime();
         const log = inOrder(conversationLog(conversationEvents(world, tenantId), stream));
@@ -181,7 +181,7 @@ test(
         await metrics.fold(log, 2);
         expect(await metrics.differences(tenantId)).toEqual([]);
       }),
-      { numRuns: 15 },
+      { numRuns: 25, endOnFailure: true },
     );
   },
 );
