@@ -458,7 +458,7 @@ export type CustomerExperienceKpis = Message<"parley.metrics.v1.CustomerExperien
   csatTop2Rate?: KpiValue | undefined;
 
   /**
-   * Ended conversations with a CSAT rating, by ended conversations. Not served yet: absent.
+   * Ended conversations with a CSAT rating, by ended conversations.
    *
    * @generated from field: parley.metrics.v1.KpiValue csat_response_rate = 5;
    */
@@ -782,7 +782,7 @@ export type RevenueKpis = Message<"parley.metrics.v1.RevenueKpis"> & {
   refunded?: KpiValue | undefined;
 
   /**
-   * Revenue by conversations. Not served yet: absent.
+   * Revenue by conversations.
    *
    * @generated from field: parley.metrics.v1.KpiValue revenue_per_conversation = 4;
    */

@@ -465,7 +465,7 @@ export type GetKpisResponse = Message<"parley.metrics.v1.GetKpisResponse"> & {
   context?: KpiContext | undefined;
 
   /**
-   * Whole conversations. Not served yet: absent.
+   * Whole conversations.
    *
    * @generated from field: parley.metrics.v1.ConversationKpis conversations = 5;
    */
@@ -1612,7 +1612,7 @@ export const MetricsService: GenService<{
     output: typeof GetEngagementKpisResponseSchema;
   },
   /**
-   * Returns what is said of whole conversations. Not served yet: UNIMPLEMENTED.
+   * Returns what is said of whole conversations.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.GetConversationKpis
    */

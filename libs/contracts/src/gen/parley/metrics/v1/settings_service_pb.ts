@@ -265,7 +265,7 @@ export const UpdateHealthSettingsResponseSchema: GenMessage<UpdateHealthSettings
 
 /**
  * By which rules a tenant's figures are computed. Reading needs a tenant's key of scope `read`, changing one of scope
- * `admin`. Not served yet: UNIMPLEMENTED.
+ * `admin`. The health settings are not served yet: UNIMPLEMENTED.
  *
  * @generated from service parley.metrics.v1.SettingsService
  */
