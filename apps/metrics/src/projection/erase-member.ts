@@ -13,7 +13,7 @@ import { addToPayerSets, findPayments, removeFromPayerSets } from '../storage/pa
 import type { Payment } from '../storage/payer-set-store.ts';
 import { deleteMembers, deleteUsers } from '../storage/people-store.ts';
 import { addToRevenueRollups, deleteEmptyRevenue } from '../storage/revenue-store.ts';
-import { addToRollups, deleteEmptyRollups } from '../storage/rollup-store.ts';
+import { kpiRollups } from '../storage/rollup-store.ts';
 import { negated } from './amounts.ts';
 import { createBucketSums } from './bucket-sums.ts';
 import type { BucketSums, Contribution } from './bucket-sums.ts';
@@ -192,8 +192,8 @@ async function takeOut<Fact>(
     count += facts.length;
     await store.remove(scope, some);
     const states = rollUpStates(sums.states());
-    await addToRollups(scope, states);
-    await deleteEmptyRollups(scope, states);
+    await kpiRollups.add(scope, states);
+    await kpiRollups.deleteEmpty(scope, states);
     const latencies = rollUpLatencies(sums.latencies());
     await addToLatencyRollups(scope, latencies);
     await deleteEmptyLatencies(scope, latencies);

@@ -2,11 +2,6 @@ import { bucketLengths } from '@parley/calendar';
 import { eventKinds } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 import type { Projection } from '@parley/projection';
-import {
-  addToConversationRollups,
-  deleteEmptyConversationRollups,
-  hasAnyConversationSum,
-} from '../storage/conversation-rollup-store.ts';
 import { findConversationSettings } from '../storage/conversation-settings.ts';
 import { moveClock, readClock } from '../storage/conversation-store.ts';
 import {
@@ -24,7 +19,7 @@ import { addToMemberSets } from '../storage/member-set-store.ts';
 import { addToPayerSets } from '../storage/payer-set-store.ts';
 import { saveMembers, saveUsers } from '../storage/people-store.ts';
 import { addToRevenueRollups, hasAnyRevenue } from '../storage/revenue-store.ts';
-import { addToRollups, hasAnySum } from '../storage/rollup-store.ts';
+import { conversationRollups, kpiRollups } from '../storage/rollup-store.ts';
 import { rollUpLatencies, rollUpMembers, rollUpPayers, rollUpRevenue, rollUpStates } from './cell.ts';
 import { createConversationRules } from './conversation-rules.ts';
 import type { ConversationRules } from './conversation-rules.ts';
@@ -72,10 +67,10 @@ export const kpiProjection: Projection = {
     { name: 'member_facts', sealed: 'true' },
     { name: 'user_facts', sealed: 'true' },
     // A bucket in which all has been taken back means the same as none: it need not be there.
-    { name: 'kpi_rollups', where: hasAnySum, sealed: sealedBucket },
+    { name: 'kpi_rollups', where: kpiRollups.hasAnySum, sealed: sealedBucket },
     { name: 'latency_rollups', where: hasAnyBin, sealed: sealedBucket },
     { name: 'revenue_rollups', where: hasAnyRevenue, sealed: sealedBucket },
-    { name: 'conversation_rollups', where: hasAnyConversationSum, sealed: 'true' },
+    { name: 'conversation_rollups', where: conversationRollups.hasAnySum, sealed: 'true' },
     { name: 'member_sets', sealed: sealedBucket },
     { name: 'payer_sets', sealed: sealedBucket },
   ],
@@ -145,8 +140,8 @@ async function foldDay(scope: SealedScope, events: readonly LogEvent[]): Promise
     await moveClock(scope, new Date(now));
   }
   const cells = sums.cells();
-  await addToConversationRollups(scope, cells);
-  if (first.kind === eventKinds.erasure) await deleteEmptyConversationRollups(scope, cells);
+  await conversationRollups.add(scope, cells);
+  if (first.kind === eventKinds.erasure) await conversationRollups.deleteEmpty(scope, cells);
 }
 
 async function foldFacts(
@@ -268,7 +263,7 @@ async function save(scope: RowScope, outcome: FoldOutcome): Promise<void> {
   await handoffs.add(scope, outcome.handoffs.added());
   await saveMembers(scope, outcome.members);
   await saveUsers(scope, outcome.users);
-  await addToRollups(scope, rollUpStates(outcome.states));
+  await kpiRollups.add(scope, rollUpStates(outcome.states));
   await addToLatencyRollups(scope, rollUpLatencies(outcome.latencies));
   await addToRevenueRollups(scope, rollUpRevenue(outcome.revenue));
   await addToMemberSets(scope, rollUpMembers(outcome.memberships));
