@@ -61,7 +61,8 @@ export interface SoakBotsReport {
 }
 
 const queueEvents = 1000;
-const tightDiskBytes = 512 * 1024;
+/** Full within a second of an outage at the pace of the short form. */
+const tightDiskBytes = 64 * 1024;
 const botsOfTenant = 2;
 
 export function planBots(options: {
