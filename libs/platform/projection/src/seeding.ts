@@ -23,6 +23,8 @@ export interface SeedingDependencies {
 
 /** Copying all rows of a partition takes long, and nobody waits for its locks. */
 const statementMs = 30 * 60_000;
+/** A process that is stopped here keeps the row locked, and others from beginning, for no longer. */
+const idleMs = 5_000;
 
 /**
  * Lets a generation begin, unless it has begun: copies what is sealed, in the snapshot in which it also reads how far the
@@ -62,7 +64,7 @@ export async function seed(
         [lease.partition, lease.projection, lease.generation, answering?.position ?? 0n],
       );
     },
-    { isolation: 'repeatable read' },
+    { isolation: 'repeatable read', idleMs },
   );
   return getSeeding(db, lease);
 }
