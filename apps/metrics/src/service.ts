@@ -1,4 +1,5 @@
 import { createPositionSealer } from '@parley/access';
+import { AnalysisService } from '@parley/contracts/parley/metrics/v1/analysis_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
 import type { Database } from '@parley/database';
@@ -13,7 +14,9 @@ import { service } from './migrate.ts';
 import { kpiProjection } from './projection/kpi-projection.ts';
 import { startReadiness } from './readiness.ts';
 import { metricsAccess } from './rpc/access-policy.ts';
+import { createMemberRoutes } from './rpc/member-routes.ts';
 import { createMetricsRoutes } from './rpc/metrics-routes.ts';
+import { createQueryRoutes } from './rpc/query-routes.ts';
 import { createSettingsRoutes } from './rpc/settings-routes.ts';
 import { finishErasure } from './use-cases/finish-erasure.ts';
 
@@ -105,7 +108,9 @@ export async function createMetricsService(
 
   return {
     routes: (router) => {
-      router.service(MetricsService, createMetricsRoutes({ reader, progress, positions, now }));
+      const answering = { reader, positions, now };
+      router.service(MetricsService, createMetricsRoutes({ ...answering, progress }));
+      router.service(AnalysisService, { ...createQueryRoutes(answering), ...createMemberRoutes(answering) });
       router.service(SettingsService, createSettingsRoutes({ db: app, now }));
     },
     access: metricsAccess,

@@ -1,3 +1,4 @@
+import { AnalysisService } from '@parley/contracts/parley/metrics/v1/analysis_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
 import type { AccessPolicy, MethodAccess } from '@parley/rpc';
@@ -8,6 +9,7 @@ const changing: MethodAccess = { ...reading, scopes: ['admin'] };
 /** Who may call what. */
 export const metricsAccess: AccessPolicy = {
   [MetricsService.typeName]: { ...reading, isQuery: true },
+  [AnalysisService.typeName]: { ...reading, isQuery: true },
   [SettingsService.typeName]: reading,
   [`${SettingsService.typeName}/UpdateConversationSettings`]: changing,
   [`${SettingsService.typeName}/UpdateHealthSettings`]: changing,

@@ -1,14 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import type { PositionSealer } from '@parley/access';
 import { RealTimeMetricsSchema } from '@parley/contracts/parley/metrics/v1/kpi';
-import type { KpiScope, KpiWindow as KpiWindowMessage } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
-import { invalidArgument } from '@parley/errors';
 import { allKpiMeanings } from '@parley/kpi';
-import type { ProjectionProgress, ProjectionReader, ProjectionWatermark } from '@parley/projection';
+import type { ProjectionProgress, ProjectionWatermark } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
-import type { Now } from '@parley/runtime';
 import { kpiProjection } from '../projection/kpi-projection.ts';
 import { createLiveFeed } from '../use-cases/live-feed.ts';
 import {
@@ -32,17 +28,19 @@ import {
   toRealTime,
   toRevenue,
 } from './kpi-messages.ts';
-import { notYet, unimplemented } from './not-yet.ts';
+import { createExplainRoutes } from './explain-routes.ts';
+import type { AnswerDependencies } from './answer-dependencies.ts';
+import { createHealthRoutes } from './health-routes.ts';
+import { toQuestion } from './parse-question.ts';
+import type { KpiRequest } from './parse-question.ts';
 import { lastHour, parseWindow } from './parse-window.ts';
 import type { ZonedWindow } from './parse-window.ts';
+import { createPointRoutes } from './query-routes.ts';
 import { isSameMetrics, toWatchResponses } from './watch-real-time.ts';
 import type { RealTimeAnswer } from './watch-real-time.ts';
 
-export interface MetricsRoutesDependencies {
-  readonly reader: ProjectionReader;
+export interface MetricsRoutesDependencies extends AnswerDependencies {
   readonly progress: ProjectionProgress;
-  readonly positions: PositionSealer;
-  readonly now: Now;
 }
 
 /** At most twice a second. */
@@ -53,12 +51,10 @@ const watchPollMs = 1_000;
 const watchQuietMs = 15_000;
 
 /** Answers MetricsService. */
-export function createMetricsRoutes({
-  reader,
-  progress,
-  positions,
-  now,
-}: MetricsRoutesDependencies): ServiceImpl<typeof MetricsService> {
+export function createMetricsRoutes(
+  dependencies: MetricsRoutesDependencies,
+): ServiceImpl<typeof MetricsService> {
+  const { reader, progress, positions, now } = dependencies;
   const windowOf = ({ window }: KpiRequest, handler: HandlerContext): ZonedWindow =>
     parseWindow(window, { tenantTimeZone: tenantOf(handler).timeZone, now: now() });
 
@@ -176,65 +172,13 @@ export function createMetricsRoutes({
     },
     listKpiDefinitions: () => ({ definitions: allKpiMeanings.map(toDefinition) }),
 
-    listKpiPoints: () => notYet('ListKpiPoints', 'list one KPI over time'),
-    explainKpi: () => notYet('ExplainKpi', 'list the events behind a figure'),
-    listBotPerformanceMetrics: () => notYet('ListBotPerformanceMetrics', 'list metrics of bots by period'),
-    checkBotHealth: () => notYet('CheckBotHealth', 'say how a bot is'),
+    ...createPointRoutes(dependencies),
+    ...createExplainRoutes(dependencies),
+    ...createHealthRoutes(dependencies),
   };
 }
 
 /** Whose last hour is watched. */
 interface RealTimeQuestion extends Omit<KpiQuestion, 'window' | 'signal'> {
   readonly timeZone: string;
-}
-
-/** What the calls that give figures ask for. */
-interface KpiRequest {
-  readonly scope?: KpiScope | undefined;
-  readonly window?: KpiWindowMessage | undefined;
-  readonly minPosition: string;
-}
-
-function toQuestion(
-  { scope, minPosition }: KpiRequest,
-  window: ZonedWindow,
-  positions: PositionSealer,
-  handler: HandlerContext,
-): KpiQuestion {
-  const { tenantId, partition } = tenantOf(handler);
-  refuseFilters(scope);
-  const isAwaited = minPosition !== '';
-  return {
-    tenantId,
-    partition,
-    botId: scope?.botId ?? '',
-    groupId: scope?.groupId ?? '',
-    window,
-    minPosition: isAwaited ? openPosition(positions, minPosition, partition) : undefined,
-    signal: isAwaited ? beforeDeadline(handler) : handler.signal,
-  };
-}
-
-/** Never answers something else than was asked. */
-function refuseFilters(scope: KpiScope | undefined): void {
-  const { intent = '', channel = '', sentiment = '', segment = '' } = scope ?? {};
-  for (const [field, value] of Object.entries({ intent, channel, sentiment, segment })) {
-    if (value !== '')
-      throw unimplemented(`A scope's ${field} is`, 'answer by it', { field: `scope.${field}` });
-  }
-}
-
-/** @throws DomainError `invalid-argument` for text that is no position of this partition. */
-function openPosition(positions: PositionSealer, text: string, partition: number): bigint {
-  const position = positions.open(text, 'min_position');
-  if (position.partition === partition) return position.offset;
-  const description = 'must be a position of this tenant';
-  throw invalidArgument([{ field: 'min_position', description, reason: 'INVALID_POSITION' }]);
-}
-
-/** Ends shortly before the call's deadline, so that the caller is still told what was waited for in vain. */
-function beforeDeadline(handler: HandlerContext): AbortSignal {
-  const left = handler.timeoutMs();
-  if (left === undefined) return handler.signal;
-  return AbortSignal.any([handler.signal, AbortSignal.timeout(Math.max(Math.floor(left * 0.8), 0))]);
 }
