@@ -82,6 +82,7 @@ export function contextJson(context: KpiContext | undefined) {
       to: windowEnd ? timestampDate(windowEnd).toISOString() : null,
     },
     time_zone: context?.timeZone ?? '',
+    currency_code: context?.currencyCode ?? '',
     watermark: {
       position: watermark?.position ?? '',
       complete_to: watermark?.completeTo ? timestampDate(watermark.completeTo).toISOString() : null,

@@ -9,6 +9,7 @@ import { exitCode, type ExitCode } from '../exit-code.ts';
 import { contextJson, dashboardJson, figureName, isKpiValue, kpisJson, snakeCase } from '../kpi-json.ts';
 import { printJson, printTable } from '../print.ts';
 import type { Session } from '../session.ts';
+import { shownMinorUnits, shownMoney } from '../shown-money.ts';
 import { windowOf, type WindowOptions } from '../window.ts';
 
 export interface KpisOptions extends WindowOptions {
@@ -30,18 +31,23 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
     printJson(session.stdout, kpisJson(response));
     return exitCode.done;
   }
-  const { window, time_zone: timeZone, watermark } = contextJson(response.context);
+  const {
+    window,
+    time_zone: timeZone,
+    currency_code: currencyCode,
+    watermark,
+  } = contextJson(response.context);
   session.stdout.write(`${window.from} to ${window.to}, days of ${timeZone}\n`);
   for (const [title, dashboard] of [
     ['Customer experience', response.customerExperience],
     ['Operational efficiency', response.operational],
     ['Engagement', response.engagement],
     ['Conversations', response.conversations],
-    ['Revenue, in minor units', response.revenue],
+    ['Revenue', response.revenue],
     ['Audience', response.audience],
   ] as const) {
     session.stdout.write(`\n${title}\n`);
-    printDashboard(session, dashboard);
+    printDashboard(session, dashboard, currencyCode);
   }
   session.stdout.write(`\nComplete to ${watermark.complete_to}, ${watermark.lag_ms} ms behind\n`);
   return exitCode.done;
@@ -58,7 +64,7 @@ export async function realTimeCommand(
   if (options.json) {
     printJson(session.stdout, { ...dashboardJson(metrics), ...contextJson(context) });
   } else {
-    printDashboard(session, metrics);
+    printDashboard(session, metrics, context?.currencyCode ?? '');
   }
   return exitCode.done;
 }
@@ -68,7 +74,7 @@ export function scopeOf({ bot = '', group = '' }: Pick<KpisOptions, 'bot' | 'gro
   return { botId: bot, groupId: group };
 }
 
-function printDashboard(session: Session, dashboard: object | undefined): void {
+function printDashboard(session: Session, dashboard: object | undefined, currencyCode: string): void {
   const rows = Object.entries(dashboard ?? {}).flatMap(([field, value]: [string, unknown]) => {
     if (Array.isArray(value)) {
       return (value as (LabelCount | CurrencyRevenue)[]).map((entry) =>
@@ -76,29 +82,37 @@ function printDashboard(session: Session, dashboard: object | undefined): void {
           ? [`${snakeCase(field)} ${entry.label}`, String(entry.count), '', '']
           : [
               `${snakeCase(field)} ${entry.currencyCode}`,
-              String(entry.netMinorUnits),
+              shownMinorUnits(entry.netMinorUnits, entry.currencyCode),
               '',
               `n=${entry.conversionCount}`,
             ],
       );
     }
     if (!isKpiValue(value)) return [];
-    return [[figureName(field, value), shown(value), interval(value), `n=${value.sampleSize}`]];
+    return [
+      [
+        figureName(field, value),
+        shown(value, currencyCode),
+        interval(value, currencyCode),
+        `n=${value.sampleSize}`,
+      ],
+    ];
   });
   printTable(session.stdout, ['KPI', 'value', '95 % interval', 'sample'], rows);
 }
 
-/** A figure as people read it. */
-export function shown(figure: Pick<KpiValue, 'hasData' | 'unit' | 'value'>): string {
+/** A figure as people read it. Money needs the tenant's currency, which the answer's context says. */
+export function shown(figure: Pick<KpiValue, 'hasData' | 'unit' | 'value'>, currencyCode = ''): string {
   if (!figure.hasData) return 'no data';
+  if (figure.unit === KpiUnit.MONEY && currencyCode !== '') return shownMoney(figure.value, currencyCode);
   return figure.unit === KpiUnit.RATE
     ? percent(figure.value)
     : String(Math.round(figure.value * 1000) / 1000);
 }
 
-function interval({ unit, interval: bounds }: KpiValue): string {
+function interval({ unit, interval: bounds }: KpiValue, currencyCode: string): string {
   if (!bounds) return '';
-  const end = (value: number): string => shown({ hasData: true, unit, value });
+  const end = (value: number): string => shown({ hasData: true, unit, value }, currencyCode);
   return `${end(bounds.lower)} to ${end(bounds.upper)}`;
 }
 

@@ -212,7 +212,7 @@ export function toDefinition(definition: KpiMeaning): MessageInitShape<typeof Kp
 
 /** For what, and how complete, an answer is. */
 export function toContext(
-  { partition }: { readonly partition: number },
+  { partition, currencyCode }: { readonly partition: number; readonly currencyCode: string },
   { start, end, timeZone }: { readonly start: Date; readonly end: Date; readonly timeZone: string },
   { position, completeTo, lagMs }: ProjectionWatermark,
   positions: PositionSealer,
@@ -221,6 +221,7 @@ export function toContext(
     windowStart: timestampFromDate(start),
     windowEnd: timestampFromDate(end),
     timeZone,
+    currencyCode,
     watermark: {
       position: positions.seal({ partition, offset: position }),
       completeTo: timestampFromDate(completeTo),

@@ -76,7 +76,6 @@ export function createMetricsRoutes(
     return {
       ...toQuestion(request, window, positions, handler),
       timeZone: window.timeZone,
-      currencyCode: tenantOf(handler).currency,
     };
   };
   const contextOf = (question: DashboardQuestion, watermark: ProjectionWatermark) =>

@@ -21,12 +21,13 @@ export function toQuestion(
   positions: PositionSealer,
   handler: HandlerContext,
 ): KpiQuestion {
-  const { tenantId, partition } = tenantOf(handler);
+  const { tenantId, partition, currency } = tenantOf(handler);
   refuseFilters(scope);
   const isAwaited = minPosition !== '';
   return {
     tenantId,
     partition,
+    currencyCode: currency,
     botId: scope?.botId ?? '',
     groupId: scope?.groupId ?? '',
     window,

@@ -25,11 +25,9 @@ import type { KpiQuestion, Sums } from './read-kpis.ts';
 
 const dayMs = 86_400_000;
 
-/** A question about days, which begin in a zone, and about money in a currency. */
+/** A question about days, which begin in a zone. */
 export interface DashboardQuestion extends KpiQuestion {
   readonly timeZone: TimeZone;
-  /** The tenant's. */
-  readonly currencyCode: string;
 }
 
 /** The sums of a window with its response times. */
@@ -180,6 +178,7 @@ async function readEarnings(
   return {
     byCurrency,
     facts: {
+      currencyCode,
       revenue: byCurrency.get(currencyCode) ?? emptyRevenue,
       interactionCount: known.interactionCount,
       conversationCount: known.conversationCount,

@@ -9,6 +9,8 @@ export interface KpiQuestion {
   readonly tenantId: string;
   /** The tenant's. */
   readonly partition: number;
+  /** The tenant's, in whose units money is told. */
+  readonly currencyCode: string;
   /** Empty: all bots. */
   readonly botId: string;
   /** Empty: all groups. */

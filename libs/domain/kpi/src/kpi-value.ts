@@ -1,8 +1,8 @@
 import type { Interval } from '@parley/statistics';
 
 /**
- * What a figure is measured in: a number of things, a share, milliseconds, points of a scale, things in a minute, minor
- * units of a currency, a score of -100 to 100.
+ * What a figure is measured in: a number of things, a share, milliseconds, points of a scale, things in a minute, units
+ * of the tenant's currency, a score of -100 to 100.
  */
 export type KpiUnit = 'count' | 'rate' | 'milliseconds' | 'points' | 'per_minute' | 'money' | 'score';
 

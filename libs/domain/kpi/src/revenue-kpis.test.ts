@@ -9,6 +9,7 @@ const sumOf = (parts: readonly (RevenueSums | undefined)[]): RevenueSums =>
   parts.reduce<RevenueSums>((sum, part) => (part === undefined ? sum : addRevenue(sum, part)), emptyRevenue);
 
 const nothing: RevenueFacts = {
+  currencyCode: 'USD',
   revenue: emptyRevenue,
   interactionCount: 0,
   conversationCount: 0,
@@ -30,6 +31,7 @@ test('three purchases and a refund give what a calculator gives', () => {
     { netMinorUnits: -2_320n, activeMemberCount: 2 },
   ];
   const kpis = revenueKpis({
+    currencyCode: 'USD',
     revenue,
     interactionCount: 20,
     conversationCount: 8,
@@ -37,24 +39,32 @@ test('three purchases and a refund give what a calculator gives', () => {
     days,
   });
   expect(Object.fromEntries(Object.entries(kpis).map(([name, { value }]) => [name, value]))).toEqual({
-    revenue: 3_000,
-    grossRevenue: 5_320,
-    refunded: 2_320,
-    revenuePerConversation: 375,
-    revenuePerInteraction: 150,
-    // (5220 / 4 + 0 - 2320 / 2) / 3
-    arpu: 145 / 3,
-    arppu: 1_500,
+    revenue: 30,
+    grossRevenue: 53.2,
+    refunded: 23.2,
+    revenuePerConversation: 3.75,
+    revenuePerInteraction: 1.5,
+    // (52.20 / 4 + 0 - 23.20 / 2) / 3
+    arpu: 1.45 / 3,
+    arppu: 15,
     payingMembers: 2,
-    avgOrderValue: 5_320 / 3,
+    avgOrderValue: 53.2 / 3,
   });
+});
+
+test('amounts are in units of the currency, whose minor units are none, a hundredth or a thousandth', () => {
+  const revenue = sumOf([conversionRevenue(56_870_401n, 0n), refundRevenue(1n)]);
+  const inCurrency = (currencyCode: string) => revenueKpis({ ...nothing, currencyCode, revenue }).revenue;
+  expect(inCurrency('USD')).toMatchObject({ value: 568_704, numerator: 568_704, denominator: 1 });
+  expect(inCurrency('JPY')).toMatchObject({ value: 56_870_400, numerator: 56_870_400 });
+  expect(inCurrency('BHD')).toMatchObject({ value: 56_870.4, numerator: 56_870.4 });
 });
 
 test('more refunded than paid is kept, and flagged', () => {
   const revenue = sumOf([conversionRevenue(500n, 800n), refundRevenue(800n)]);
   expect(revenue).toMatchObject({ overRefundedCount: 1n, grossMinorUnits: 500n, refundedMinorUnits: 800n });
   const { revenue: net } = revenueKpis({ ...nothing, revenue });
-  expect(net).toMatchObject({ value: -300, hasData: true });
+  expect(net).toMatchObject({ value: -3, hasData: true });
 });
 
 test('of nothing there is no figure, and nothing earned is a figure where somebody spoke', () => {
@@ -93,10 +103,10 @@ test('the mean order has an interval from thirty orders on', () => {
       revenue: sumOf(Array.from({ length: count }, (_, n) => conversionRevenue(BigInt(100 + n), 0n))),
     });
   expect(orders(29).avgOrderValue.interval).toBeUndefined();
-  // Mean 114.5, variance 77.5: 114.5 plus and minus 1.959964 sqrt(77.5 / 30).
+  // Mean 1.145, variance 0.00775: 1.145 plus and minus 1.959964 sqrt(0.00775 / 30).
   const { interval } = orders(30).avgOrderValue;
-  expect(interval?.lower).toBeCloseTo(111.3498, 4);
-  expect(interval?.upper).toBeCloseTo(117.6502, 4);
+  expect(interval?.lower).toBeCloseTo(1.113498, 6);
+  expect(interval?.upper).toBeCloseTo(1.176502, 6);
 });
 
 test('a lifetime is worth what the formula says, and no bound is no figure', () => {

@@ -1,11 +1,14 @@
-import { countOf, defineKpi, meanParts, quotient } from './kpi-definition.ts';
+import { fromMinorUnits, minorUnitDigits } from '@parley/event';
+import { countOf, defineKpi, evaluateKpi, meanParts, quotient } from './kpi-definition.ts';
+import type { KpiParts } from './kpi-definition.ts';
 import type { KpiValue } from './kpi-value.ts';
-import { evaluateKpi } from './kpi-definition.ts';
 import { emptyRevenue, netOf } from './revenue.ts';
 import type { Revenue, RevenueSums } from './revenue.ts';
 
 /** What the figures about money are computed from: those of the tenant's own currency, and whom it is by. */
 export interface RevenueFacts {
+  /** The tenant's currency, in whose units the figures are. */
+  readonly currencyCode: string;
   /** In the tenant's currency. */
   readonly revenue: RevenueSums;
   readonly interactionCount: number;
@@ -25,25 +28,25 @@ export interface RevenueDay {
 
 type Input = readonly [facts: RevenueFacts];
 
-const inMinorUnits = 'Minor units of the tenant’s currency; other currencies stand by themselves.';
+const inUnits = 'In units of the tenant’s currency; other currencies stand by themselves.';
 
 /** What is left after refunds. */
 export const revenue = defineKpi<Input>({
   definitionId: 'parley.v1/revenue',
   group: 'revenue',
-  description: `Value of the conversions, less refunds at the time of the refund. ${inMinorUnits}`,
+  description: `Value of the conversions, less refunds at the time of the refund. ${inUnits}`,
   formula: 'Sum of the values less sum of the refunds. Nothing recorded: no data; else 0 is a sum.',
   unit: 'money',
   source: 'definitions D14, D19; rulings A21, A24',
   isProportion: false,
-  parts: (facts) => countOf(Number(netOf(facts.revenue)), orders(facts), isAnythingRecorded(facts)),
+  parts: (facts) => countOf(net(facts), orders(facts), isAnythingRecorded(facts)),
 });
 
 /** What was paid. */
 export const grossRevenue = defineKpi<Input>({
   definitionId: 'parley.v1/gross_revenue',
   group: 'revenue',
-  description: `Value of the conversions. ${inMinorUnits}`,
+  description: `Value of the conversions. ${inUnits}`,
   formula: 'Sum of the values. Nothing recorded: no data; else 0 is a sum.',
   unit: 'money',
   source: 'definition D14; rulings A21, A24',
@@ -55,14 +58,14 @@ export const grossRevenue = defineKpi<Input>({
 export const refunded = defineKpi<Input>({
   definitionId: 'parley.v1/refunded',
   group: 'revenue',
-  description: `What was given back, at the time of the refund. ${inMinorUnits}`,
+  description: `What was given back, at the time of the refund. ${inUnits}`,
   formula: 'Sum of the refunds. Nothing recorded: no data; else 0 is a sum.',
   unit: 'money',
   source: 'ruling A24',
   isProportion: false,
   parts: (facts) =>
     countOf(
-      Number(facts.revenue.refundedMinorUnits),
+      fromMinorUnits(facts.revenue.refundedMinorUnits, facts.currencyCode),
       Number(facts.revenue.refundCount),
       isAnythingRecorded(facts),
     ),
@@ -77,7 +80,7 @@ export const revenuePerConversation = defineKpi<Input>({
   unit: 'money',
   source: 'definition D14',
   isProportion: false,
-  parts: ({ revenue: sums, conversationCount }) => quotient(Number(netOf(sums)), conversationCount ?? 0),
+  parts: (facts) => quotient(net(facts), facts.conversationCount ?? 0),
 });
 
 /** What a message brings. */
@@ -89,7 +92,7 @@ export const revenuePerInteraction = defineKpi<Input>({
   unit: 'money',
   source: 'definition D14',
   isProportion: false,
-  parts: ({ revenue: sums, interactionCount }) => quotient(Number(netOf(sums)), interactionCount),
+  parts: (facts) => quotient(net(facts), facts.interactionCount),
 });
 
 /** What somebody who is there brings in a day. */
@@ -103,11 +106,12 @@ export const arpu = defineKpi<Input>({
   unit: 'money',
   source: 'definitions D14, D19',
   isProportion: false,
-  parts: ({ days }) => {
+  parts: ({ days, currencyCode }) => {
     const active = days.filter(({ activeMemberCount }) => activeMemberCount > 0);
     const sum = active.reduce((total, day) => total + Number(day.netMinorUnits) / day.activeMemberCount, 0);
     const sampleSize = active.reduce((total, { activeMemberCount }) => total + activeMemberCount, 0);
-    return { numerator: sum, denominator: days.length, sampleSize, hasData: active.length > 0 };
+    const parts = { numerator: sum, denominator: days.length, sampleSize, hasData: active.length > 0 };
+    return inUnitsOf(currencyCode, parts);
   },
 });
 
@@ -121,7 +125,7 @@ export const arppu = defineKpi<Input>({
   unit: 'money',
   source: 'definition D14',
   isProportion: false,
-  parts: ({ revenue: sums, payingMemberCount }) => quotient(Number(netOf(sums)), payingMemberCount),
+  parts: (facts) => quotient(net(facts), facts.payingMemberCount),
 });
 
 /** Who paid. */
@@ -148,11 +152,14 @@ export const avgOrderValue = defineKpi<Input>({
   source: 'definition D14',
   isProportion: false,
   parts: (facts) =>
-    meanParts({
-      count: orders(facts),
-      sum: gross(facts),
-      squareSum: Number(facts.revenue.grossSquareSum),
-    }),
+    inUnitsOf(
+      facts.currencyCode,
+      meanParts({
+        count: orders(facts),
+        sum: Number(facts.revenue.grossMinorUnits),
+        squareSum: Number(facts.revenue.grossSquareSum),
+      }),
+    ),
 });
 
 /** The figures about money. */
@@ -190,7 +197,7 @@ export function revenueIn(currencyCode: string, byCurrency: Revenue): RevenueSum
 
 /**
  * What a member brings in all: the revenue per member and period, of which `margin` (0 to 1) is left, as long as members
- * stay, of whom the share `churn` (above 0, to 1) leaves in each period. In minor units; undefined where nobody leaves,
+ * stay, of whom the share `churn` (above 0, to 1) leaves in each period. In the unit of what is given; undefined where nobody leaves,
  * since then it has no bound. A forecast by a formula, unlike `observedLifetimeValue`.
  *
  * Definition D14.
@@ -227,8 +234,24 @@ function orders({ revenue: sums }: RevenueFacts): number {
   return Number(sums.orderCount);
 }
 
-function gross({ revenue: sums }: RevenueFacts): number {
-  return Number(sums.grossMinorUnits);
+function gross({ revenue: sums, currencyCode }: RevenueFacts): number {
+  return fromMinorUnits(sums.grossMinorUnits, currencyCode);
+}
+
+function net({ revenue: sums, currencyCode }: RevenueFacts): number {
+  return fromMinorUnits(netOf(sums), currencyCode);
+}
+
+/** What was computed in minor units, in units: divided once, at the end, by what the currency says. */
+function inUnitsOf(currencyCode: string, { interval, ...parts }: KpiParts): KpiParts {
+  const units = (minorUnits: number) => minorUnits / 10 ** minorUnitDigits(currencyCode);
+  return {
+    ...parts,
+    numerator: units(parts.numerator),
+    ...(interval && {
+      interval: { ...interval, lower: units(interval.lower), upper: units(interval.upper) },
+    }),
+  };
 }
 
 /** Whether a 0 in the window is a sum: something was recorded there. */

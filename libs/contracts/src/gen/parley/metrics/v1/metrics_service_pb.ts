@@ -949,7 +949,7 @@ export type KpiRow = Message<"parley.metrics.v1.KpiRow"> & {
   intent: string;
 
   /**
-   * What it adds to the figure's numerator: 1 for a count, milliseconds, points or minor units for a sum.
+   * What it adds to the figure's numerator: 1 for a count, milliseconds, points or units of the tenant's currency for a sum.
    *
    * @generated from field: double amount = 7;
    */
