@@ -1,4 +1,5 @@
 import { fromMinorUnits, minorUnitDigits } from '@parley/event';
+import type { Moments } from '@parley/statistics';
 import { countOf, defineKpi, evaluateKpi, meanParts, quotient } from './kpi-definition.ts';
 import type { KpiParts } from './kpi-definition.ts';
 import type { KpiValue } from './kpi-value.ts';
@@ -187,6 +188,16 @@ export function revenueKpis(facts: RevenueFacts): RevenueKpis {
     arppu: evaluateKpi(arppu, facts),
     payingMembers: evaluateKpi(payingMembers, facts),
     avgOrderValue: evaluateKpi(avgOrderValue, facts),
+  };
+}
+
+/** The moments of the values of which `avg_order_value` is the mean, in units of the currency. */
+export function orderMoments({ revenue: sums, currencyCode }: RevenueFacts): Moments {
+  const unit = 10 ** minorUnitDigits(currencyCode);
+  return {
+    count: Number(sums.orderCount),
+    sum: Number(sums.grossMinorUnits) / unit,
+    squareSum: Number(sums.grossSquareSum) / (unit * unit),
   };
 }
 
