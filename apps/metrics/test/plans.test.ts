@@ -5,6 +5,14 @@ import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { activeMembersSql, readDistinctCounts, userCountsSql } from '../src/storage/active-people.sql.ts';
+import {
+  failuresOfBotSql,
+  failuresOfBotsSql,
+  readFailures,
+  readSlowAnswers,
+  slowAnswersOfBotSql,
+  slowAnswersOfBotsSql,
+} from '../src/storage/judged-counts.sql.ts';
 import { kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
 import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
 import { latencyBinsSql, readLatencyBins } from '../src/storage/latency-bins.sql.ts';
@@ -155,6 +163,16 @@ test(
           'conversion_facts_by_time',
           'payer_sets_pkey',
         ]);
+        const failures = await ask((tx, scope, asked) => readFailures(tx, scope, [asked]), botId);
+        expect(indexes(failures)).toEqual(['interaction_facts_by_time', 'kpi_rollups_pkey']);
+        const mostRows = botId === '' ? 2_000 : 100;
+        expect(rowsBy(failures, 'kpi_rollups_pkey')).toBeLessThanOrEqual(mostRows);
+        const slow = await ask(
+          (tx, scope, asked) => readSlowAnswers(tx, scope, [asked], new Map([['bot-3', 500]])),
+          botId,
+        );
+        expect(indexes(slow)).toEqual(['interaction_facts_by_time', 'latency_rollups_pkey']);
+        expect(rowsBy(slow, 'latency_rollups_pkey')).toBeLessThanOrEqual(mostRows);
       }
       expect(indexes(await ask(readLatencyBins, '', 'group-3'))).toEqual(['interaction_facts_by_group']);
       expect(
@@ -209,6 +227,7 @@ test.each([0, 20, 200, 2_000])(
     const [edgeFrom, edgeTo] = [instants('2026-02-10'), instants('2026-02-10T00:10:00Z')];
     const window = `${partition}, '${tenantA}', 1, '', array[2]::smallint[], ${from}, ${to}, ${edgeFrom}, ${edgeTo}`;
     const several = `${partition}, '${tenantA}', 1, '', array[0], array[2]::smallint[], ${from}, ${to}, array[0], ${edgeFrom}, ${edgeTo}`;
+    const thresholds = `array['bot-1'], array[380]::smallint[], array[2000], 380::smallint, 2000`;
     const bucket = `array[1], array[2], array['2026-01-11'::timestamptz], array['bot-1'], array['2026-01-11'::date]`;
     const statements = [
       { ...kpiStateSql, values: window, by: ['kpi_rollups_pkey', ...facts.map((name) => `${name}_by_time`)] },
@@ -218,6 +237,18 @@ test.each([0, 20, 200, 2_000])(
         ...revenueSql,
         values: several,
         by: ['revenue_rollups_pkey', 'conversion_facts_by_time', 'refund_facts_by_time'],
+      },
+      { ...failuresOfBotsSql, values: several, by: ['kpi_rollups_pkey', 'interaction_facts_by_time'] },
+      { ...failuresOfBotSql, values: several, by: ['kpi_rollups_pkey', 'interaction_facts_by_time'] },
+      {
+        ...slowAnswersOfBotsSql,
+        values: `${several}, ${thresholds}`,
+        by: ['latency_rollups_pkey', 'interaction_facts_by_time'],
+      },
+      {
+        ...slowAnswersOfBotSql,
+        values: `${several}, ${thresholds}`,
+        by: ['latency_rollups_pkey', 'interaction_facts_by_time'],
       },
       { ...membersSql, values: several, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
       { ...payersSql, values: `${several}, 'USD'`, by: ['payer_sets_pkey', 'conversion_facts_by_time'] },

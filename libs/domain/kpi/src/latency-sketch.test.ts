@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { latencyBin, latencyMoments, latencyOfBin, latencyQuantile } from './latency-sketch.ts';
+import {
+  lastBinWithin,
+  latencyBin,
+  latencyMoments,
+  latencyOfBin,
+  latencyQuantile,
+  longestOfBin,
+} from './latency-sketch.ts';
 
 const dayMs = 86_400_000;
 const times = fc.oneof(fc.constantFrom(0, 1), fc.nat(3_000), fc.nat(dayMs));
@@ -71,4 +78,19 @@ test('the second moment is good for a variance', () => {
   const exact = values.reduce((a, b) => a + b * b, 0);
   expect([count, sum]).toEqual([1_000, 599_500]);
   expect(Math.abs(squareSum / exact - 1)).toBeLessThan(0.02);
+});
+
+test('a threshold falls between two bins, within 1 % of itself', () => {
+  const thresholds = fc.oneof(fc.integer({ min: 1, max: 3_000 }), fc.integer({ min: 1, max: 3_600_000 }));
+  fc.assert(
+    fc.property(thresholds, times, (threshold, ms) => {
+      const bin = lastBinWithin(threshold);
+      expect(latencyOfBin(bin)).toBeLessThanOrEqual(threshold);
+      expect(latencyOfBin(bin + 1)).toBeGreaterThan(threshold);
+      expect(ms <= longestOfBin(bin)).toBe(latencyBin(ms) <= bin);
+      if (ms < threshold * 0.99 - 1) expect(latencyBin(ms)).toBeLessThanOrEqual(bin);
+      if (ms > threshold * 1.01 + 1) expect(latencyBin(ms)).toBeGreaterThan(bin);
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -27,6 +27,18 @@ export function latencyOfBin(bin: number): number {
   return bin === zeroBin ? 0 : (2 * gamma ** bin) / (gamma + 1);
 }
 
+/** The last bin whose times are taken for at most `ms`, 1 or more: its longest time is within 1 % of that. */
+export function lastBinWithin(ms: number): number {
+  const nearest = Math.floor(Math.log((ms * (gamma + 1)) / 2) / logGamma);
+  // The quotient may be rounded over a whole number.
+  return latencyOfBin(nearest) > ms ? nearest - 1 : nearest;
+}
+
+/** The longest time in whole milliseconds that a bin holds. */
+export function longestOfBin(bin: number): number {
+  return bin === zeroBin ? 0 : Math.floor(gamma ** bin);
+}
+
 /**
  * The time below which the share `quantile`, 0 to 1, of the times lies: that of rank 1 + quantile (n - 1), rounded down.
  * Undefined where there are none.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { burnRules, burnStatus, usualObjectives } from './slo-burn.ts';
+import { burnRules, burnStatus, burnWindowSeconds, defaultHealthRule, objectivesOf } from './slo-burn.ts';
 import type { JudgedCount, Objective } from './slo-burn.ts';
 
 const success: Objective = { name: 'success', target: 0.99 };
@@ -68,5 +68,9 @@ test('a loose objective has no rule that could never alert', () => {
   expect(thresholds(0.9306)).toEqual([14.4, 6, 1]);
   expect(thresholds(0.93)).toEqual([6, 1]);
   expect(thresholds(0.8)).toEqual([1]);
-  expect(usualObjectives.map(({ target }) => target)).toEqual([0.99, 0.95]);
+  expect(objectivesOf(defaultHealthRule).map(({ target }) => target)).toEqual([0.99, 0.95]);
+});
+
+test('each window is asked for under its length', () => {
+  expect(burnWindowSeconds).toEqual([259_200, 21_600, 3_600, 1_800, 300]);
 });

@@ -1,19 +1,38 @@
 /** What should be: such a share of the interactions is good. */
 export interface Objective {
-  /** `success`: without an error; `latency`: answered in 2 seconds. */
+  /** `success`: without an error; `latency`: answered in time. */
   readonly name: 'success' | 'latency';
   /** Which share, above 0 and below 1. */
   readonly target: number;
 }
 
-/** 99 % without an error, and 95 % answered in 2 seconds: definition D17. */
-export const usualObjectives: readonly Objective[] = [
-  { name: 'success', target: 0.99 },
-  { name: 'latency', target: 0.95 },
-];
+/** By what a bot is judged. */
+export interface HealthRule {
+  /** Which share of the interactions must be without an error, above 0.5 and below 1. */
+  readonly successTarget: number;
+  /** Which share of the answers must be fast, above 0.5 and below 1. */
+  readonly latencyTarget: number;
+  /** The response time in milliseconds up to which an answer is fast. */
+  readonly latencyThresholdMs: number;
+  /** Below so many interactions in the long window a rule does not alert. */
+  readonly minSampleSize: number;
+}
 
-/** The response time in milliseconds up to which an answer is good. */
-export const goodLatencyMs = 2_000;
+/** 99 % without an error, and 95 % answered in 2 seconds, of 100 interactions or more: definition D17. */
+export const defaultHealthRule: HealthRule = {
+  successTarget: 0.99,
+  latencyTarget: 0.95,
+  latencyThresholdMs: 2_000,
+  minSampleSize: 100,
+};
+
+/** The objectives of a bot that is judged by this rule. */
+export function objectivesOf({ successTarget, latencyTarget }: HealthRule): readonly Objective[] {
+  return [
+    { name: 'success', target: successTarget },
+    { name: 'latency', target: latencyTarget },
+  ];
+}
 
 /** When somebody is called: the error budget burns faster than the threshold over a long window and a short one. */
 export interface BurnRule {
@@ -34,6 +53,11 @@ const workbookRules: readonly BurnRule[] = [
   { severity: 'page', longSeconds: 21_600, shortSeconds: 1_800, threshold: 6 },
   { severity: 'ticket', longSeconds: 259_200, shortSeconds: 21_600, threshold: 1 },
 ];
+
+/** The windows of all rules in seconds, the longest first. */
+export const burnWindowSeconds: readonly number[] = [
+  ...new Set(workbookRules.flatMap(({ longSeconds, shortSeconds }) => [longSeconds, shortSeconds])),
+].sort((one, other) => other - one);
 
 /**
  * The rules that can ever alert for this objective: where everything fails the budget burns at 1 / (1 - target), so that
@@ -67,18 +91,16 @@ export interface ObjectiveStatus extends Objective {
   readonly state: 'ok' | 'ticket' | 'page' | 'insufficient_data';
 }
 
-/** Below so many interactions in the long window a rule does not alert. */
-export const minBurnSample = 100;
-
 /**
  * How fast an objective's error budget burns: the share of bad interactions by the share that may be bad. A rule alerts
  * when it is above its threshold in both windows, and the long one has enough interactions.
- * @param countIn of the last so many seconds.
+ * @param countIn of the last so many seconds, those of `burnWindowSeconds`.
+ * @param minSample below so many interactions in the long window a rule does not alert.
  */
 export function burnStatus(
   objective: Objective,
   countIn: (seconds: number) => JudgedCount,
-  minSample: number = minBurnSample,
+  minSample: number = defaultHealthRule.minSampleSize,
 ): ObjectiveStatus {
   const rateOf = ({ total, bad }: JudgedCount): number =>
     total === 0 ? 0 : bad / total / (1 - objective.target);
