@@ -4,8 +4,8 @@ import type { AudienceFacts, LifecycleFacts } from './audience-kpis.ts';
 import type { ConversationDefinition, ConversationSums } from './conversation-definition.ts';
 import { evaluateConversationKpi } from './conversation-definition.ts';
 import * as conversation from './conversation-definitions.ts';
-import { evaluateKpi } from './kpi-definition.ts';
-import type { DistinctCounts, KpiDefinition, KpiMeaning } from './kpi-definition.ts';
+import { toKpiValue } from './kpi-definition.ts';
+import type { DistinctCounts, KpiDefinition, KpiMeaning, KpiParts } from './kpi-definition.ts';
 import * as kpi from './kpi-definitions.ts';
 import type { KpiState } from './kpi-state.ts';
 import type { KpiValue } from './kpi-value.ts';
@@ -58,7 +58,9 @@ export interface FigureInputs {
 export interface Figure {
   readonly meaning: KpiMeaning;
   readonly needs: readonly Ingredient[];
-  /** The figure of these inputs; only what it needs is looked at. */
+  /** What it is made of, by these inputs; only what it needs is looked at. */
+  readonly parts: (inputs: FigureInputs) => KpiParts;
+  /** The figure of these inputs. */
   readonly evaluate: (inputs: FigureInputs) => KpiValue;
   /** Of a mean whose values' spread is known: their moments, in the unit of the figure. */
   readonly moments?: (inputs: FigureInputs) => Moments;
@@ -78,28 +80,30 @@ const ofSums = (
   definition: KpiDefinition,
   traits: Traits = {},
   needs: readonly Ingredient[] = ['sums'],
-): Figure => toFigure(definition, needs, ({ sums, people }) => evaluateKpi(definition, sums, people), traits);
+): Figure => toFigure(definition, needs, ({ sums, people }) => definition.parts(sums, people), traits);
 const ofLatencies = (definition: KpiDefinition<readonly [LatencyBins]>): Figure =>
-  toFigure(definition, ['latencies'], ({ latencies }) => evaluateKpi(definition, latencies));
-const ofConversations = (definition: ConversationDefinition): Figure =>
-  toFigure(
+  toFigure(definition, ['latencies'], ({ latencies }) => definition.parts(latencies));
+const ofConversations = (definition: ConversationDefinition): Figure => ({
+  ...toFigure(
     definition,
     conversationNeeds.get(definition) ?? ['conversations'],
-    ({ conversations }) => evaluateConversationKpi(definition, conversations),
+    ({ conversations }) => definition.parts(conversations),
     definition === conversation.conversationTotal ? eventCount : {},
-  );
+  ),
+  evaluate: ({ conversations }) => evaluateConversationKpi(definition, conversations),
+});
 const ofRevenue = (
   definition: KpiDefinition<readonly [RevenueFacts]>,
   needs: readonly Ingredient[],
   traits: Traits = {},
-): Figure => toFigure(definition, needs, (inputs) => evaluateKpi(definition, inputs.revenue), traits);
+): Figure => toFigure(definition, needs, (inputs) => definition.parts(inputs.revenue), traits);
 const ofAudience = (
   definition: KpiDefinition<readonly [AudienceFacts]>,
   needs: readonly Ingredient[],
-): Figure => toFigure(definition, needs, (inputs) => evaluateKpi(definition, inputs.audience));
+): Figure => toFigure(definition, needs, (inputs) => definition.parts(inputs.audience));
 const ofLifecycle = (definition: KpiDefinition<readonly [LifecycleFacts]>): Figure =>
   toFigure(definition, ['sums', 'members', 'earlier_members'], ({ lifecycle }) =>
-    evaluateKpi(definition, lifecycle),
+    definition.parts(lifecycle),
   );
 
 /** Those that are said of interactions. */
@@ -194,8 +198,9 @@ const byName: ReadonlyMap<string, Figure> = new Map(
 function toFigure(
   meaning: KpiMeaning,
   needs: readonly Ingredient[],
-  evaluate: Figure['evaluate'],
+  parts: Figure['parts'],
   { moments, isEventCount = false }: Traits = {},
 ): Figure {
-  return { meaning, needs, evaluate, isEventCount, ...(moments !== undefined && { moments }) };
+  const evaluate = (inputs: FigureInputs): KpiValue => toKpiValue(meaning, parts(inputs));
+  return { meaning, needs, parts, evaluate, isEventCount, ...(moments !== undefined && { moments }) };
 }

@@ -13,6 +13,7 @@ export * from './conversation-kpis.ts';
 export * from './conversation-state.ts';
 export * from './dashboards.ts';
 export * from './explain-change.ts';
+export * from './explanation.ts';
 export * from './figures.ts';
 export * from './funnel.ts';
 export * from './kpi-definition.ts';
