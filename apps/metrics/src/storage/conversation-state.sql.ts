@@ -24,7 +24,7 @@ const staysAway = (hours: number, column = 'next_at') =>
 const count = (condition: string) => `(${condition})::int`;
 
 /** What a stored conversation counts as; the same as @parley/kpi says of it. */
-const values: Readonly<Record<ConversationCounter, string>> = {
+export const ofConversation: Readonly<Record<ConversationCounter, string>> = {
   conversationCount: '1',
   turnCount: 'f.interaction_count',
   firstFallbackCount: count("f.intent = 'fallback'"),
@@ -63,7 +63,7 @@ const values: Readonly<Record<ConversationCounter, string>> = {
 const columns = conversationCounters.map(columnOf);
 const sums = columns.map((column) => `coalesce(sum(${column}), 0)::bigint as ${column}`).join(', ');
 const list = conversationCounters
-  .map((counter) => `(${values[counter]})::bigint as ${columnOf(counter)}`)
+  .map((counter) => `(${ofConversation[counter]})::bigint as ${columnOf(counter)}`)
   .join(', ');
 
 /** The conversations that begin in some stretches of time. */

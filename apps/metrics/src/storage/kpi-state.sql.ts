@@ -17,7 +17,7 @@ export interface ReadScope {
 }
 
 /** What a row of facts counts as, where it isn't 0; the same as @parley/kpi says of a fact. */
-const ofInteraction: Partial<Record<KpiCounter, string>> = {
+export const ofInteraction: Partial<Record<KpiCounter, string>> = {
   interactionCount: '1',
   escalatedCount: "(f.intent = 'escalate')::int",
   incompleteCount: "(f.intent in ('abandoned', 'fallback'))::int",
@@ -33,7 +33,7 @@ const ofInteraction: Partial<Record<KpiCounter, string>> = {
   neutralCount: '(f.sentiment = 2)::int',
   negativeCount: '(f.sentiment = 3)::int',
 };
-const ofConversion: Partial<Record<KpiCounter, string>> = {
+export const ofConversion: Partial<Record<KpiCounter, string>> = {
   purchasedCount: '(f.outcome = 1)::int',
   visitedCount: '(f.outcome = 2)::int',
   didNothingCount: '(f.outcome = 3)::int',
@@ -45,7 +45,7 @@ const isCes = 'f.type = 3 and f.rating_micros is not null';
 const isThumb = 'f.type = 4 and f.rating_micros is not null';
 const isTop2 = 'f.rating_micros >= f.scale_max_micros - 1000000';
 const square = '((f.rating_micros / 1000)::bigint * (f.rating_micros / 1000))';
-const ofFeedback: Partial<Record<KpiCounter, string>> = {
+export const ofFeedback: Partial<Record<KpiCounter, string>> = {
   csatCount: `(${isCsat} and f.rating_micros <> 0)::int`,
   csatSumMicros: `case when ${isCsat} then f.rating_micros end`,
   csatRatingCount: `(${isCsat})::int`,

@@ -10,13 +10,13 @@ const columns = revenueCounters.map(revenueColumn);
 const sums = columns.map((column) => `sum(${column})::text as ${column}`).join(', ');
 
 /** What a row of facts counts as, where it isn't 0; the same as @parley/kpi says of a fact. */
-const ofConversion: Partial<Record<RevenueCounter, string>> = {
+export const ofSale: Partial<Record<RevenueCounter, string>> = {
   orderCount: '(f.value_minor_units > 0)::int',
   grossMinorUnits: 'f.value_minor_units',
   grossSquareSum: 'f.value_minor_units::numeric * f.value_minor_units',
   overRefundedCount: '(f.refunded_minor_units > f.value_minor_units)::int',
 };
-const ofRefund: Partial<Record<RevenueCounter, string>> = {
+export const ofRefund: Partial<Record<RevenueCounter, string>> = {
   refundCount: '1',
   refundedMinorUnits: 'f.value_minor_units',
 };
@@ -44,7 +44,7 @@ function allFactRows(stretches: string, condition: string): string {
   return [
     factRows(
       'conversion_facts',
-      ofConversion,
+      ofSale,
       stretches,
       `${condition} and (f.value_minor_units > 0 or f.refunded_minor_units > 0)`,
     ),
