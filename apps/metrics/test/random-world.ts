@@ -8,6 +8,8 @@ const bots = ['sales', 'help'];
 const groups = ['', 'shop', 'app'];
 const people = ['ann', 'bob', 'cyd', 'dee'];
 const users = ['u1', 'u2', 'u3'];
+const channels = ['', 'web', 'phone'];
+const segments = ['free_user', 'paid_subscriber', 'beta, "new" {x}'];
 const currencies = ['USD', 'EUR'];
 const intents = ['', 'buy', 'escalate', 'abandoned', 'fallback', 'Escalate'];
 export const sentiments = [null, 'positive', 'neutral', 'negative'] as const;
@@ -23,6 +25,7 @@ const dialogue = fc.record({
   at: time,
   bot: fc.constantFrom(...bots),
   group: fc.constantFrom(...groups),
+  channel: fc.constantFrom(...channels),
   member: fc.constantFrom('', ...people),
   intent: fc.constantFrom(...intents),
   sentiment: sentimentNumber,
@@ -70,7 +73,12 @@ const dialogue = fc.record({
 export const world = fc.record({
   dialogues: fc.array(dialogue, { minLength: 1, maxLength: 12 }),
   members: fc.uniqueArray(
-    fc.record({ at: time, member: fc.constantFrom(...people), user: fc.constantFrom('', ...users) }),
+    fc.record({
+      at: time,
+      member: fc.constantFrom(...people),
+      user: fc.constantFrom('', ...users),
+      segments: fc.subarray(segments),
+    }),
     { maxLength: 6, selector: ({ at }) => at },
   ),
   users: fc.array(fc.record({ at: time, user: fc.constantFrom(...users) }), { maxLength: 5 }),
@@ -98,6 +106,7 @@ export function eventsOf({ dialogues, members, users: records }: World, tenantId
                 value: {
                   botId: d.bot,
                   groupId: d.group,
+                  channel: d.channel,
                   memberId: d.member,
                   intent: d.intent,
                   sentiment: d.sentiment,
@@ -168,7 +177,10 @@ export function eventsOf({ dialogues, members, users: records }: World, tenantId
       ),
     ]),
     ...members.map((m, n) =>
-      event({ case: 'member', value: { memberId: m.member, userId: m.user } }, told(`m${n}`, m.at)),
+      event(
+        { case: 'member', value: { memberId: m.member, userId: m.user, segments: m.segments } },
+        told(`m${n}`, m.at),
+      ),
     ),
     ...records.map((u, n) => event({ case: 'user', value: { userId: u.user } }, told(`u${n}`, u.at))),
   ];

@@ -110,6 +110,8 @@ export interface MemberEvent extends Told {
   readonly kind: 'member';
   readonly member: MemberName;
   readonly userId: string;
+  /** Each once, in ascending order. */
+  readonly segments: readonly string[];
 }
 export interface UserEvent extends Told {
   readonly kind: 'user';
@@ -258,6 +260,7 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
         kind: 'member',
         member: memberNamed(told.tenantId, payload.value.memberId),
         userId: payload.value.userId,
+        segments: [...new Set(payload.value.segments)].sort(),
       };
     case 'user':
       return { ...told, kind: 'user', userId: payload.value.userId };

@@ -118,6 +118,8 @@ export interface MemberFact {
   readonly memberOrdinal: number;
   /** Empty: which user it is is not known. */
   readonly userId: string;
+  /** Each once, in ascending order. */
+  readonly segments: readonly string[];
   readonly occurredAt: Date;
   readonly eventKey: string;
 }

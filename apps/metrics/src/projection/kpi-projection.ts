@@ -53,7 +53,7 @@ const sealedBucket = `(r.bucket_start < seal.occurred_before
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 6,
+  version: 7,
   tables: [
     { name: 'interaction_facts', sealed: `r.seen_on < ${sealedDay}` },
     { name: 'conversion_facts', sealed: `r.known_on < ${sealedDay}` },

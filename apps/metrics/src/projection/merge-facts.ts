@@ -181,8 +181,8 @@ export function laterMember(
     event.occurredAt > fact.occurredAt ||
     (event.occurredAt.getTime() === fact.occurredAt.getTime() && event.key > fact.eventKey);
   if (!isLater) return fact;
-  const { tenantId, userId, occurredAt, key } = event;
-  return { tenantId, memberOrdinal, userId, occurredAt, eventKey: key };
+  const { tenantId, userId, segments, occurredAt, key } = event;
+  return { tenantId, memberOrdinal, userId, segments, occurredAt, eventKey: key };
 }
 
 function comeAbout(interaction: InteractionFact | undefined): InteractionFact | undefined {

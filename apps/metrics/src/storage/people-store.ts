@@ -1,18 +1,25 @@
 import type { MemberFact, UserFact } from '../projection/facts.ts';
 import type { RowScope } from './fact-store.ts';
 
-/** Leans on the primary key of member_facts. The record that occurred last stays, of two at once the higher key. */
+/**
+ * Leans on the primary key of member_facts. The record that occurred last stays, of two at once the higher key. The same
+ * record once more is written over: a copy that was made by earlier code may lack what is kept now.
+ */
 const saveMembersSql = {
   name: 'save-member-facts',
   text: `
     insert into member_facts as m
-      (partition, tenant_id, generation, member_ordinal, user_id, occurred_at, event_key)
-    select $1, tenant_id, $2, member_ordinal, user_id, occurred_at, event_key
-      from unnest($3::uuid[], $4::integer[], $5::text[], $6::timestamptz[], $7::uuid[])
-        as told (tenant_id, member_ordinal, user_id, occurred_at, event_key)
+      (partition, tenant_id, generation, member_ordinal, user_id, segments, occurred_at, event_key)
+    select $1, tenant_id, $2, member_ordinal, user_id,
+           array(select name from jsonb_array_elements_text(segments::jsonb) with ordinality as s (name, place)
+                  order by place),
+           occurred_at, event_key
+      from unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::timestamptz[], $8::uuid[])
+        as told (tenant_id, member_ordinal, user_id, segments, occurred_at, event_key)
     on conflict (partition, tenant_id, generation, member_ordinal)
-    do update set user_id = excluded.user_id, occurred_at = excluded.occurred_at, event_key = excluded.event_key
-     where (excluded.occurred_at, excluded.event_key) > (m.occurred_at, m.event_key)`,
+    do update set user_id = excluded.user_id, segments = excluded.segments, occurred_at = excluded.occurred_at,
+                  event_key = excluded.event_key
+     where (excluded.occurred_at, excluded.event_key) >= (m.occurred_at, m.event_key)`,
 };
 
 /** Keeps these records where they are later than those stored. Each member may be given once. */
@@ -27,6 +34,8 @@ export async function saveMembers(
     members.map(({ tenantId }) => tenantId),
     members.map(({ memberOrdinal }) => memberOrdinal),
     members.map(({ userId }) => userId),
+    // An array for each can't be given in an array.
+    members.map(({ segments }) => JSON.stringify(segments)),
     members.map(({ occurredAt }) => occurredAt),
     members.map(({ eventKey }) => eventKey),
   ]);

@@ -7,6 +7,7 @@ import { keepHistories } from './0005-keep-histories.ts';
 import { sealFacts } from './0006-seal-facts.ts';
 import { createConversations } from './0007-create-conversations.ts';
 import { keepLatencyAndRevenue } from './0008-keep-latency-and-revenue.ts';
+import { keepSegments } from './0009-keep-segments.ts';
 import { createHealthSettings } from './0010-create-health-settings.ts';
 
 /** In the order in which they are applied. */
@@ -19,5 +20,6 @@ export const migrations: readonly NamedMigration[] = [
   sealFacts,
   createConversations,
   keepLatencyAndRevenue,
+  keepSegments,
   createHealthSettings,
 ];
