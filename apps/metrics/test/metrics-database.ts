@@ -12,7 +12,7 @@ import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
 import { countAwaiting, readConversationState } from '../src/storage/conversation-state.sql.ts';
 import type { CutWindow } from '../src/storage/cut-parameters.ts';
-import { readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { anyAttributes, readKpiState } from '../src/storage/kpi-state.sql.ts';
 import { readLatencyBins } from '../src/storage/latency-bins.sql.ts';
 import { readMembers, readPayers } from '../src/storage/members.sql.ts';
 import { readRevenue } from '../src/storage/revenue.sql.ts';
@@ -27,6 +27,10 @@ export interface Scope {
   readonly generation?: number;
   readonly botId?: string;
   readonly groupId?: string;
+  readonly intent?: string;
+  readonly channel?: string;
+  readonly sentiment?: string;
+  readonly segment?: string;
 }
 
 /** The rows of a projection without the runtime: what is folded, and what is read from it. */
@@ -73,15 +77,19 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
     await app.close();
   });
   const read = <T>(
-    { tenantId = tenantA, generation = 1, botId = '', groupId = '' }: Scope,
+    { tenantId = tenantA, generation = 1, botId = '', groupId = '', ...filters }: Scope,
     answer: (
       scope: Required<Scope> & { partition: number },
       tx: Parameters<typeof readKpiState>[0],
     ) => Promise<T>,
   ): Promise<T> =>
-    app.withTenant(tenantId, (tx) => answer({ partition, tenantId, generation, botId, groupId }, tx), {
-      byIndex: true,
-    });
+    app.withTenant(
+      tenantId,
+      (tx) => answer({ ...anyAttributes, ...filters, partition, tenantId, generation, botId, groupId }, tx),
+      {
+        byIndex: true,
+      },
+    );
   return {
     adminUrl: database.adminUrl,
     worker,

@@ -13,7 +13,7 @@ import {
   slowAnswersOfBotSql,
   slowAnswersOfBotsSql,
 } from '../src/storage/judged-counts.sql.ts';
-import { kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { anyAttributes, kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
 import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
 import { latencyBinsSql, readLatencyBins } from '../src/storage/latency-bins.sql.ts';
 import { findOrdinalsSql } from '../src/storage/member-ordinals.ts';
@@ -108,7 +108,11 @@ test(
     ) => {
       const accesses: Access[] = [];
       await metrics.app.withTenant<unknown>(tenantA, (tx) =>
-        read(watched(tx, accesses), { partition, tenantId: tenantA, generation: 1, botId, groupId }, window),
+        read(
+          watched(tx, accesses),
+          { ...anyAttributes, partition, tenantId: tenantA, generation: 1, botId, groupId },
+          window,
+        ),
       );
       return accesses;
     };
@@ -195,7 +199,7 @@ test(
     const metrics = await openMetricsRows(cluster);
     await metrics.fold(inOrder(traffic(3_000, 'first')));
     const window = { start, end, cut: cutWindow(start, end) };
-    const scope = { partition, tenantId: tenantA, generation: 1, botId: '', groupId: '' };
+    const scope = { ...anyAttributes, partition, tenantId: tenantA, generation: 1, botId: '', groupId: '' };
 
     const kept = await metrics.app.withTenant(tenantA, async (tx) => {
       for (let turn = 0; turn < 20; turn += 1) {

@@ -14,7 +14,18 @@ export interface ReadScope {
   readonly botId: string;
   /** Empty: all groups. */
   readonly groupId: string;
+  /** Empty: all intents. Here and below `unknown` is what is not known. */
+  readonly intent: string;
+  /** Empty: all channels. */
+  readonly channel: string;
+  /** `positive`, `neutral`, `negative`. Empty: all. */
+  readonly sentiment: string;
+  /** Of which segment the member is. Empty: all members, and anonymous ones. */
+  readonly segment: string;
 }
+
+/** Whatever intent, channel, sentiment and segment. */
+export const anyAttributes = { intent: '', channel: '', sentiment: '', segment: '' } as const;
 
 /** What a row of facts counts as, where it isn't 0; the same as @parley/kpi says of a fact. */
 export const ofInteraction: Partial<Record<KpiCounter, string>> = {

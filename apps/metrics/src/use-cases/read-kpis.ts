@@ -15,6 +15,11 @@ export interface KpiQuestion {
   readonly botId: string;
   /** Empty: all groups. */
   readonly groupId: string;
+  /** These as in `ReadScope`. */
+  readonly intent: string;
+  readonly channel: string;
+  readonly sentiment: string;
+  readonly segment: string;
   readonly window: KpiWindow;
   /** Events up to this offset must be in the answer; undefined: what is known now. */
   readonly minPosition: bigint | undefined;
