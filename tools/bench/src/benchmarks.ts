@@ -2,6 +2,7 @@ import { measureAppend } from './append.ts';
 import { measureBatches } from './batches.ts';
 import type { Bench } from './deployment.ts';
 import type { Measurement } from './measurement.ts';
+import { measureDistinctMembers } from './distinct-members.ts';
 import { measureExports } from './exports.ts';
 import { measureAgainstInsertMany } from './insert-many.ts';
 import { measureLanguage } from './language.ts';
@@ -19,4 +20,5 @@ export const benchmarks: Readonly<Record<string, (bench: Bench) => Promise<Measu
   projection: measureProjections,
   export: measureExports,
   'query.kpi30d': measureQueries,
+  'query.distinct90d': measureDistinctMembers,
 };

@@ -78,3 +78,14 @@ export function latencyDetails(prefix: string, latenciesMs: readonly number[]): 
     [`${prefix}_samples`]: latenciesMs.length,
   };
 }
+
+/** How long each of so many calls takes, one after the other, in ms. */
+export async function timesOf(count: number, call: () => Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const startedAt = performance.now();
+    await call();
+    times.push(performance.now() - startedAt);
+  }
+  return times;
+}
