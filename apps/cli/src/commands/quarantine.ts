@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { fromJson, toJson } from '@bufbuild/protobuf';
+import { fromBinary, fromJson } from '@bufbuild/protobuf';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { EventKind, EventSchema, type Event } from '@parley/contracts/parley/ingestion/v1/event';
 import { EventOutcome, type EventResult } from '@parley/contracts/parley/ingestion/v1/ingestion_service';
@@ -8,6 +8,7 @@ import {
   QuarantineService,
   type QuarantinedEvent,
 } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
+import { eventJson } from '../event-json.ts';
 import { exitCode, type ExitCode } from '../exit-code.ts';
 import { printJson, printTable } from '../print.ts';
 import type { Session } from '../session.ts';
@@ -70,10 +71,11 @@ export async function showQuarantinedCommand(
     .client(QuarantineService, 'ingestion', tenant)
     .getQuarantinedEvent({ quarantineId }, { signal: session.signal });
   if (quarantinedEvent === undefined) throw new Error('The answer holds no event.');
-  const { event, body } = quarantinedEvent;
+  const { body } = quarantinedEvent;
+  const event = quarantinedEvent.event ?? readEvent(body);
   const shown = {
     ...entryJson(quarantinedEvent),
-    event: event === undefined ? null : toJson(EventSchema, event),
+    event: event === undefined ? null : eventJson(event),
     body: Buffer.from(body).toString('base64'),
   };
   if (json) printJson(session.stdout, shown);
@@ -177,6 +179,16 @@ async function replay(
     .replayQuarantinedEvent({ quarantineId, ...(event && { event }) }, { signal: session.signal });
   if (result === undefined) throw new Error('The answer does not say what became of the event.');
   return result;
+}
+
+/** The event, where its bytes can be read: the answer leaves out one that holds what JSON has not. */
+function readEvent(body: Uint8Array): Event | undefined {
+  try {
+    return fromBinary(EventSchema, body, { readUnknownFields: false, recursionLimit: 32 });
+  } catch {
+    // That they can't is why they are in quarantine.
+    return undefined;
+  }
 }
 
 function parseEvent(json: string): Event {

@@ -1,4 +1,4 @@
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toJson } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { EventKind, EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
@@ -82,12 +82,14 @@ function toMessage(event: QuarantinedEvent): QuarantinedEventMessage {
   });
 }
 
-/** The event, where the bytes can be read. */
+/** The event, where the bytes can be read, and hold nothing that an answer in JSON can't. */
 function readEvent(bytes: Uint8Array): Event | undefined {
   try {
-    return fromBinary(EventSchema, bytes, { readUnknownFields: false, recursionLimit: 32 });
+    const event = fromBinary(EventSchema, bytes, { readUnknownFields: false, recursionLimit: 32 });
+    toJson(EventSchema, event);
+    return event;
   } catch {
-    // That they can't is why they are here.
+    // That may well be why they are here.
     return undefined;
   }
 }

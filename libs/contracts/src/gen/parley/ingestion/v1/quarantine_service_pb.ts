@@ -82,7 +82,8 @@ export type QuarantinedEvent = Message<"parley.ingestion.v1.QuarantinedEvent"> &
   body: Uint8Array;
 
   /**
-   * The event, where the bytes could be read. Only in the answer to GetQuarantinedEvent.
+   * The event, where the bytes could be read and hold nothing that JSON can not, such as a time beyond the year 9999:
+   * then the body alone has it. Only in the answer to GetQuarantinedEvent.
    *
    * @generated from field: parley.ingestion.v1.Event event = 9;
    */
