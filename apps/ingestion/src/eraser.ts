@@ -1,5 +1,5 @@
 import type { Logger } from '@parley/runtime';
-import { releaseErasures, holdErasures } from './storage/erasure-steps.sql.ts';
+import { holdErasures, releaseErasures } from './storage/erasure/open-erasures.sql.ts';
 import { deleteExpiredSubjects } from './storage/privacy.sql.ts';
 import { carryOutErasure } from './use-cases/carry-out-erasures.ts';
 import type { CarryOutDependencies } from './use-cases/carry-out-erasures.ts';

@@ -9,31 +9,27 @@ import type { ReachFailpoint } from '../event-log/failpoint.ts';
 import { recentEventsLimits } from '../event-log/recent-events.ts';
 import type { PrivacyGate } from '../privacy/privacy-gate.ts';
 import { personSubject } from '../privacy/subjects.ts';
+import { blockReferences } from '../storage/erasure/block-references.sql.ts';
+import { addTargets, collectNamed, findModel, readParked } from '../storage/erasure/collect-named.sql.ts';
+import { collectReferring, collectRefunds } from '../storage/erasure/collect-referring.sql.ts';
+import { completeErasure } from '../storage/erasure/complete-erasure.sql.ts';
+import { readConfirmations } from '../storage/erasure/confirmations.sql.ts';
+import { countBodies, emptyEvents } from '../storage/erasure/empty-events.sql.ts';
+import { countModelRows, notePlaces } from '../storage/erasure/erasure-places.sql.ts';
 import {
-  addTargets,
-  anonymizeTextReads,
-  blockReferences,
   byKind,
-  collectNamed,
-  collectReferring,
-  collectRefunds,
-  completeErasure,
-  countBodies,
-  countModelRows,
   countTargets,
-  deleteQuarantined,
-  emptyEvents,
-  findModel,
   findTargets,
-  forgetParkedErrors,
-  moveErasure,
-  notePlaces,
-  readConfirmations,
-  readParked,
   readTargets,
   readUsers,
-} from '../storage/erasure-steps.sql.ts';
-import type { OpenErasure } from '../storage/erasure-steps.sql.ts';
+} from '../storage/erasure/erasure-targets.sql.ts';
+import {
+  anonymizeTextReads,
+  deleteQuarantined,
+  forgetParkedErrors,
+} from '../storage/erasure/forget-traces.sql.ts';
+import { moveErasure } from '../storage/erasure/open-erasures.sql.ts';
+import type { OpenErasure } from '../storage/erasure/open-erasures.sql.ts';
 import { changeRules } from '../storage/privacy-store.ts';
 import type { PrivacyStore } from '../storage/privacy-store.ts';
 

@@ -2,7 +2,7 @@ import type { Database } from '@parley/database';
 import { isUuid } from '@parley/event';
 import { DomainError } from '@parley/errors';
 import type { ErasureCoordinator } from '@parley/service';
-import { listUnconfirmed, writeConfirmation } from '../storage/erasure-steps.sql.ts';
+import { listUnconfirmed, writeConfirmation } from '../storage/erasure/confirmations.sql.ts';
 
 const listedAtOnce = 100;
 
