@@ -18,7 +18,8 @@ const response = fc.record({
   responseTimeMs: fc.constantFrom(undefined, 0n, 300_000n, 300_001n),
 });
 
-const turn = fc.record({
+/** What is said once, and what comes of it. */
+export const turn = fc.record({
   at: time,
   bot: fc.constantFrom('sales', 'help'),
   group: fc.constantFrom('', 'shop'),
@@ -41,6 +42,11 @@ const turn = fc.record({
   handoff: fc.option(fc.constantFrom('', '', 'c1', 'c2', 'never'), { nil: undefined, freq: 5 }),
 });
 
+type Known = typeof turn extends fc.Arbitrary<infer Value> ? Value : never;
+/** With any ids. */
+export type Turn = Omit<Known, 'bot' | 'group' | 'member' | 'conversation'> &
+  Readonly<Record<'bot' | 'group' | 'member' | 'conversation', string>>;
+
 /** What is said within a few days. */
 export const conversationWorld = fc.array(turn, { minLength: 1, maxLength: 14 });
 export type ConversationWorld = typeof conversationWorld extends fc.Arbitrary<infer Value> ? Value : never;
@@ -51,7 +57,7 @@ export const chances = fc.infiniteStream(
 );
 
 /** What producers send, each event once. */
-export function conversationEvents(world: ConversationWorld, tenantId: string): NewEvent[] {
+export function conversationEvents(world: readonly Turn[], tenantId: string): NewEvent[] {
   return world.flatMap((t, n) => {
     const interactionId = `i${n}`;
     const told = (id: string) => ({ id, at: new Date(t.at), tenantId });

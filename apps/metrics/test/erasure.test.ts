@@ -17,6 +17,8 @@ import { startService } from './service-fixture.ts';
 
 const cluster = await testCluster();
 const erased = 'ann';
+/** Events of then may have expired. */
+const longAgo = 60 * 86_400_000;
 
 /** The events that go with a member, by their own content and by that of what they refer to. */
 function goesWithAnn({ dialogues, members }: World): {
@@ -104,7 +106,8 @@ test(
         orders,
         fc.nat(),
         fc.integer({ min: 1, max: 3 }),
-        async (told, stream, choice, parts) => {
+        fc.boolean(),
+        async (told, stream, choice, parts, isExpired) => {
           const tenantId = randomUUID();
           await metrics.forgetTime();
           const { isErased, userIds } = goesWithAnn(told);
@@ -112,8 +115,10 @@ test(
           // What is not the member's may come before or after.
           const later = all.filter((one, index) => !isErased(one) && index > choice % all.length);
           const before = all.filter((one) => !later.includes(one));
-          const receivedAt = new Date(start + span * 4);
-          const erasure = erasureOf(before.filter(isErased), userIds, parts, { tenantId, receivedAt });
+          const receivedAt = new Date(start + span * 4 + (isExpired ? longAgo : 0));
+          // Of what has expired the erasure knows no key, or some.
+          const named = before.filter((one, index) => isErased(one) && (!isExpired || index < choice % 5));
+          const erasure = erasureOf(named, userIds, parts, { tenantId, receivedAt });
           const log = inOrder([...before, ...erasure, ...later]);
           const emptied = log.map((one): LogEvent => (isErased(one) ? { ...one, body: undefined } : one));
 

@@ -79,7 +79,7 @@ async function caughtUp({ worker }: MetricsRows, head: bigint): Promise<void> {
         );
         return rows[0]?.position;
       },
-      { timeout: 20_000, interval: 10 },
+      { timeout: 60_000, interval: 10 },
     )
     .toBe(head);
 }
@@ -321,6 +321,22 @@ test('a member is erased also from what its expired events have left', async () 
     event({ case: 'feedback', value: { interactionId: id, type: 1, rating: 5 } }, { id: `f ${id}`, at }),
   ];
   const bob = [...of('bob', 'b1', day(0)), ...of('bob', 'b2', day(40))];
+  // Of another one's interactions, and with a value, so that ann is among those who paid.
+  const sold = (id: string, interactionId: string, at: Date) =>
+    event(
+      {
+        case: 'conversion',
+        value: { interactionId, outcome: 1, memberId: 'ann', value: { currencyCode: 'USD', minorUnits: 5n } },
+      },
+      { id, at },
+    );
+  const handoff = (id: string, interactionId: string, at: Date) =>
+    event({ case: 'handoff', value: { interactionId } }, { id, at });
+  const others = [
+    event({ case: 'interaction', value: { botId: 'sales', memberId: 'bob' } }, { id: 'b3', at: day(2) }),
+    handoff('h b3', 'b3', day(2)),
+  ];
+  const annsOfOthers = [sold('c b3', 'b3', day(2)), handoff('h a1', 'a1', day(1))];
   const ann = [...of('ann', 'a1', day(0)), ...of('ann', 'a2', day(1)), ...of('ann', 'a3', day(40))];
   const keys = new Map<number, string[]>();
   // Of what has expired nobody knows the keys any more.
@@ -340,14 +356,23 @@ test('a member is erased also from what its expired events have left', async () 
     },
     { id: 'erasure', at: day(50) },
   );
-  await rows.fold(inOrder([...bob, ...ann]));
-  await rows.fold(inOrder([erasure], 15n));
-  await rows.fold(inOrder(bob), 2);
+  const before = [...bob, ...others, ...ann, ...annsOfOthers];
+  await rows.fold(inOrder(before));
   const window = [day(-1), day(60)] as const;
+  const paid = { start: day(-1), end: day(60) };
+  expect(await rows.payers(paid, 'USD')).toHaveLength(1);
+  await rows.fold(inOrder([erasure], BigInt(before.length)));
+  await rows.fold(inOrder([...bob, ...others]), 2);
   expect(await rows.state(...window)).toEqual(await rows.state(...window, { generation: 2 }));
   expect(await rows.people(...window)).toEqual(await rows.people(...window, { generation: 2 }));
-  for (const table of ['interaction_facts', 'conversion_facts', 'feedback_facts']) {
+  expect(await rows.payers(paid, 'USD')).toHaveLength(0);
+  for (const [table, count] of [
+    ['interaction_facts', 3],
+    ['conversion_facts', 2],
+    ['feedback_facts', 2],
+    ['handoff_facts', 1],
+  ]) {
     const { rowCount } = await rows.worker.query(`select from ${table} where generation = 1`);
-    expect([table, rowCount]).toEqual([table, 2]);
+    expect([table, rowCount]).toEqual([table, count]);
   }
 });

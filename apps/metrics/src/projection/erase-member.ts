@@ -6,6 +6,7 @@ import type { EventKeys, LogEvent } from '@parley/event';
 import { noteErased } from '../storage/erased-counts.ts';
 import type { FactKey, FactStore, RowScope } from '../storage/fact-store.ts';
 import { addToLatencyRollups, deleteEmptyLatencies } from '../storage/latency-store.ts';
+import { findConversionsNaming } from '../storage/member-conversions.sql.ts';
 import { findInteractionsOf } from '../storage/member-interactions.sql.ts';
 import { deleteOrdinals, findOrdinals } from '../storage/member-ordinals.ts';
 import { removeFromMemberSets } from '../storage/member-set-store.ts';
@@ -147,20 +148,22 @@ const leastRetentionDays = 30;
 
 /**
  * The keys of a member's facts that its erasure can't name, since nothing else is left of the events: those of its
- * interactions, and of what is about them.
+ * interactions, of what is about them, and of the conversions that name it.
  */
 async function findUnnamed(
   scope: RowScope,
   { tenantId, receivedAt }: ErasureEvent,
   ordinals: readonly number[],
-  { conversions, refunds, feedback }: FactStores,
+  { conversions, refunds, feedback, handoffs }: FactStores,
 ): Promise<ReadonlyMap<number, readonly string[]>> {
   const before = new Date(receivedAt.getTime() - (leastRetentionDays - 1) * bucketLengths.day);
   const interactions = await findInteractionsOf(scope, tenantId, ordinals, before);
   const keys = interactions.map((key) => ({ tenantId, key }));
-  const sold = (await conversions.find(scope, keys, 'interaction_key')).map(
-    ({ conversionKey }) => conversionKey,
-  );
+  const linked = await conversions.find(scope, keys, 'interaction_key');
+  const sold = [
+    ...linked.map(({ conversionKey }) => conversionKey),
+    ...(await findConversionsNaming(scope, tenantId, ordinals, before)),
+  ];
   const ofConversions = sold.map((key) => ({ tenantId, key }));
   return new Map([
     [eventKinds.interaction, interactions],
@@ -172,6 +175,10 @@ async function findUnnamed(
     [
       eventKinds.feedback,
       (await feedback.find(scope, keys, 'interaction_key')).map(({ feedbackKey }) => feedbackKey),
+    ],
+    [
+      eventKinds.handoff,
+      (await handoffs.find(scope, keys, 'interaction_key')).map(({ handoffKey }) => handoffKey),
     ],
   ]);
 }
