@@ -6,11 +6,12 @@ import type { EventSchema } from '@parley/contracts/parley/ingestion/v1/event';
 import { Outcome } from '@parley/contracts/parley/ingestion/v1/event';
 import { testCluster } from '@parley/testing';
 import { afterAll, expect, test } from 'vitest';
+import { collectionCountDays, removeOldCounts } from '../src/storage/collection-counts.ts';
 import { refusalOf } from './refusals.ts';
 import { startService } from './service-fixture.ts';
 
 const cluster = await testCluster();
-const { tenant } = await startService(cluster, { atEnd: afterAll });
+const { tenant, admin } = await startService(cluster, { atEnd: afterAll });
 
 const hourMs = 3_600_000;
 const startedAt = Date.now();
@@ -115,11 +116,12 @@ test('what was refused for want of consent is told', async () => {
   const { position: minPosition } = await ingestion.recordEvents({
     events: [...interactions('open', 60_000, { memberId: 'other' })],
   });
-  const { bots, findings, refusedCount } = await collection.examineCollection({ minPosition });
+  const { bots, findings, refusedCount, otherBots } = await collection.examineCollection({ minPosition });
   expect(refusedCount).toBe(30n);
   expect(findings.map(({ code, severity }) => [code, severity])).toEqual([['REFUSED_EVENTS', Severity.INFO]]);
   expect(findings[0]?.evidence).toMatch(/^30 of 60 events \(50.0 %\) were refused .* \(shy 30\)/);
   expect(bots.map(({ botId, refusedCount: refused }) => [botId, refused])).toEqual([['open', 0n]]);
+  expect(otherBots).toMatchObject({ acceptedCount: 0n, refusedCount: 30n });
 });
 
 test('a tenant without events is told so, and sees nothing of another', async () => {
@@ -132,4 +134,55 @@ test('a tenant without events is told so, and sees nothing of another', async ()
     code: 'InvalidArgument',
     fields: ['window_end'],
   });
+});
+
+test('more bots than are told of one by one are told of together, and of none of them a count is lost', async () => {
+  const { ingestion, collection } = (await tenant()).clients;
+  const many = 230;
+  const events = Array.from({ length: many }, (_, n): Event => {
+    const botId = `bot-${String(n).padStart(3, '0')}`;
+    return { eventId: `i-${n}`, payload: { case: 'interaction', value: { botId, messageText: 'Hi' } } };
+  });
+  // In one hour, wherever its end is.
+  const untilHour = hourMs - (Date.now() % hourMs);
+  if (untilHour < 5_000) await new Promise((resolve) => setTimeout(resolve, untilHour));
+  await ingestion.recordEvents({ events });
+  const { position: minPosition } = await ingestion.recordEvents({
+    events: [...events, ...interactions('late', 0, { memberId: '' }).slice(0, 1)],
+  });
+  const { bots, otherBots, duplicateCount, findings } = await collection.examineCollection({ minPosition });
+  expect(bots).toHaveLength(200);
+  expect(bots.map((bot) => bot.duplicateCount)).toEqual(Array.from({ length: 200 }, () => 1n));
+  expect(otherBots).toMatchObject({ acceptedCount: 31n, duplicateCount: 30n });
+  expect(duplicateCount).toBe(BigInt(many));
+  expect(findings.find(({ code }) => code === 'MANY_DUPLICATES')?.evidence).toMatch(
+    /\(bot-000 1, bot-001 1, bot-002 1, other bots 227\)/,
+  );
+  expect((await collection.examineCollection({ botId: 'bot-000' })).otherBots).toBeUndefined();
+});
+
+test('counts are removed once they are older than they are kept, of every tenant, and no others', async () => {
+  const own = [await tenant(), await tenant()];
+  const tenantIds = own.map(({ tenant: { tenantId } }) => tenantId);
+  const limit = new Date(Date.now() - collectionCountDays * 24 * hourMs);
+  for (const { tenant: one } of own) {
+    await admin.query(
+      `insert into ingestion.collection_counts
+         (partition, tenant_id, received_hour, bot_id, accepted, duplicate, conflict, rejected, refused, ancient)
+       select $1, $2, $3::timestamptz + make_interval(hours => h), 'bot ' || b, 1, 0, 0, 0, 0, 0
+         from generate_series(-60, 59) as h, generate_series(1, 100) as b`,
+      [one.partition, one.tenantId, limit],
+    );
+  }
+  const left = async () => {
+    const { rows } = await admin.query<{ count: bigint }>(
+      `select count(*) from ingestion.collection_counts where tenant_id = any($1) group by tenant_id`,
+      [tenantIds],
+    );
+    return rows.map(({ count }) => count);
+  };
+  expect(await left()).toEqual([12_000n, 12_000n]);
+  const at = new Date(limit.getTime() + collectionCountDays * 24 * hourMs);
+  await removeOldCounts(admin, at, new AbortController().signal);
+  expect(await left()).toEqual([6_000n, 6_000n]);
 });

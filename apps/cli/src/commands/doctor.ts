@@ -26,6 +26,7 @@ export async function doctorCommand(session: Session, options: DoctorCommandOpti
       { botId: bot, ...(await boundsOf(session, tenant, options)) },
       { signal: session.signal },
     );
+  const other = answer.otherBots;
   const isCritical = [answer, ...answer.bots]
     .flatMap(({ findings }) => findings)
     .some(({ severity }) => severity === Severity.CRITICAL);
@@ -55,6 +56,13 @@ export async function doctorCommand(session: Session, options: DoctorCommandOpti
         refused_count: each.refusedCount,
         findings: each.findings.map(findingJson),
       })),
+      other_bots: {
+        accepted_count: other?.acceptedCount ?? 0,
+        duplicate_count: other?.duplicateCount ?? 0,
+        conflict_count: other?.conflictCount ?? 0,
+        rejected_count: other?.rejectedCount ?? 0,
+        refused_count: other?.refusedCount ?? 0,
+      },
       findings: answer.findings.map(findingJson),
       duplicate_count: answer.duplicateCount,
       quarantined_count: answer.quarantinedCount,
@@ -72,6 +80,12 @@ export async function doctorCommand(session: Session, options: DoctorCommandOpti
     );
     const advice = new Set(rows.map(([, finding]) => `${finding.code}: ${finding.advice}`));
     for (const text of advice) session.stdout.write(`\n${text}\n`);
+    if (other !== undefined) {
+      session.stdout.write(
+        `\nother bots: ${other.acceptedCount} events accepted, ${other.duplicateCount} duplicates, ` +
+          `${other.conflictCount} conflicts, ${other.rejectedCount} rejected, ${other.refusedCount} refused\n`,
+      );
+    }
     session.stdout.write(
       `\n${answer.bots.length} bots, ${answer.duplicateCount} duplicates, ${answer.quarantinedCount} in quarantine, ` +
         `${answer.refusedCount} refused for want of consent\n`,

@@ -115,6 +115,7 @@ export function createExamining({
             duplicateCount: sumOf(collected, 'duplicate'),
             quarantinedCount: quarantined.reduce((sum, { events }) => sum + events, 0n),
             refusedCount: sumOf(collected, 'refused'),
+            ...(botId === undefined && toOtherBots(all.filter((sums) => isOther(sums, bots)))),
           };
         },
       );
@@ -178,6 +179,23 @@ function toBot(
     rejectedCount: sums?.rejected ?? 0n,
     refusedCount: sums?.refused ?? 0n,
   });
+}
+
+/** Of a bot that is not among those that are told of. */
+function isOther({ bot_id: botId }: CollectedSums, bots: readonly string[]): boolean {
+  return botId !== '' && !bots.includes(botId);
+}
+
+function toOtherBots(others: readonly CollectedSums[]) {
+  if (others.length === 0) return {};
+  const otherBots = {
+    acceptedCount: sumOf(others, 'accepted'),
+    duplicateCount: sumOf(others, 'duplicate'),
+    conflictCount: sumOf(others, 'conflict'),
+    rejectedCount: sumOf(others, 'rejected'),
+    refusedCount: sumOf(others, 'refused'),
+  };
+  return { otherBots };
 }
 
 function withCounts(unknown: UnknownIntents | undefined): ExaminedBot['unknownIntents'] {

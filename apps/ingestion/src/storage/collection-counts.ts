@@ -35,8 +35,13 @@ const flushEveryMs = 10_000;
 const hourMs = 3_600_000;
 /** Bots times hours; when the database is away for long, further ones are not counted. */
 const maxNoted = 100_000;
-/** Bots of a tenant that are counted in an hour; further ones together, as of none. Ids may be made up call by call. */
+/** Bots of a tenant that are counted in an hour by themselves; further ones together. Ids may be made up call by call. */
 const maxBots = 200;
+/** Under which further ones are counted: longer than a bot's id may be, so that it is nobody's. */
+export const otherBots = 'other bots'.padEnd(201);
+/** How long counts are kept; longer than anybody asks back about what was collected. */
+export const collectionCountDays = 400;
+const removedAtOnce = 5_000;
 
 interface Noted {
   readonly partition: number;
@@ -67,7 +72,8 @@ export function createCollectionCounts({
     countedHour = hour;
     const bots = countedBots.get(tenantId) ?? new Set();
     countedBots.set(tenantId, bots);
-    if (!bots.has(botId) && bots.size >= maxBots) return '';
+    if (botId === '' || bots.has(botId)) return botId;
+    if (bots.size >= maxBots) return otherBots;
     bots.add(botId);
     return botId;
   }
@@ -126,4 +132,30 @@ export function createCollectionCounts({
       await flush();
     },
   };
+}
+
+/** Removes counts that are older than they are kept, of every tenant, some at a time; by the primary key. */
+export async function removeOldCounts(
+  worker: Pick<Database, 'query'>,
+  at: Date,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = new Date(at.getTime() - collectionCountDays * 24 * hourMs);
+  for (;;) {
+    signal.throwIfAborted();
+    const { rowCount } = await worker.query(
+      `delete from collection_counts c
+        using (select o.*
+                 from tenants t
+                cross join lateral (
+                  select partition, tenant_id, received_hour, bot_id from collection_counts o
+                   where o.partition = t.partition and o.tenant_id = t.tenant_id and o.received_hour < $1
+                   limit $2) o
+                limit $2) old
+        where c.partition = old.partition and c.tenant_id = old.tenant_id
+          and c.received_hour = old.received_hour and c.bot_id = old.bot_id`,
+      [before, removedAtOnce],
+    );
+    if (rowCount < removedAtOnce) return;
+  }
 }

@@ -237,7 +237,7 @@ export async function countQuarantined(
 
 /** What became of a bot's events, or of those of none. */
 export interface CollectedSums {
-  /** Empty: of none. */
+  /** Empty: of none. `otherBots`: of those that were too many. */
   readonly bot_id: string;
   readonly accepted: bigint;
   readonly duplicate: bigint;

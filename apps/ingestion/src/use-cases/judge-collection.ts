@@ -1,3 +1,4 @@
+import { otherBots } from '../storage/collection-counts.ts';
 import type { CollectedKind } from '../storage/collection-counts.ts';
 import type {
   BotFigures,
@@ -374,10 +375,18 @@ const shownFaults = 4;
 function byBot(collected: readonly CollectedSums[], kind: CollectedKind): string {
   const bots = collected
     .filter((bot) => bot[kind] > 0n && bot.bot_id !== '')
-    .toSorted((a, b) => Number(b[kind] - a[kind]) || (a.bot_id < b.bot_id ? -1 : 1));
+    .toSorted(
+      (a, b) =>
+        Number(a.bot_id === otherBots) - Number(b.bot_id === otherBots) ||
+        Number(b[kind] - a[kind]) ||
+        (a.bot_id < b.bot_id ? -1 : 1),
+    );
   if (bots.length === 0 || collected.length === 1) return '';
-  const shown = bots.slice(0, shownBots).map((bot) => `${bot.bot_id} ${bot[kind]}`);
-  return ` (${shown.join(', ')}${bots.length > shownBots ? ', …' : ''})`;
+  const isOther = ({ bot_id: botId }: CollectedSums, index: number) =>
+    index >= shownBots || botId === otherBots;
+  const shown = bots.filter((bot, index) => !isOther(bot, index)).map((bot) => `${bot.bot_id} ${bot[kind]}`);
+  const others = sumOf(bots.filter(isOther), kind);
+  return ` (${[...shown, ...(others > 0n ? [`other bots ${others}`] : [])].join(', ')})`;
 }
 
 /** What is wrong with the rejected ones, as far as they are in quarantine. */

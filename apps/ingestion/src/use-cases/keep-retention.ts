@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '@parley/database';
 import { sleep } from '@parley/runtime';
+import { removeOldCounts } from '../storage/collection-counts.ts';
 import { readExpiredContent, removeContent } from '../storage/expired-content.sql.ts';
 import type { TenantPlace } from '../storage/expired-content.sql.ts';
 import { readExpiredRaw, removeRaw } from '../storage/expired-raw.sql.ts';
@@ -135,8 +136,9 @@ export async function keepRetention(dependencies: RetentionDependencies): Promis
         where t.partition = old.partition and t.tenant_id = old.tenant_id and t.read_id = old.read_id`,
       [auditBefore, auditedAtOnce],
     );
-    if (rowCount < auditedAtOnce) return;
+    if (rowCount < auditedAtOnce) break;
   }
+  await removeOldCounts(worker, now(), signal);
 }
 
 /** Carries out one run. `waiting`: raw events are still to go, once all readers of the log have passed them. */

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/ingestion/v1/collection_service.proto.
  */
 export const file_parley_ingestion_v1_collection_service: GenFile = /*@__PURE__*/
-  fileDesc("CixwYXJsZXkvaW5nZXN0aW9uL3YxL2NvbGxlY3Rpb25fc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSK1AQoYRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESMAoMd2luZG93X3N0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp3aW5kb3dfZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgxtaW5fcG9zaXRpb24YBCABKAlCB7pIBHICGGQiyAEKGUV4YW1pbmVDb2xsZWN0aW9uUmVzcG9uc2USMAoEYm90cxgBIAMoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuQm90Q29sbGVjdGlvbhIuCghmaW5kaW5ncxgCIAMoCzIcLnBhcmxleS5pbmdlc3Rpb24udjEuRmluZGluZxIXCg9kdXBsaWNhdGVfY291bnQYAyABKAMSGQoRcXVhcmFudGluZWRfY291bnQYBCABKAMSFQoNcmVmdXNlZF9jb3VudBgFIAEoAyLxAwoNQm90Q29sbGVjdGlvbhIOCgZib3RfaWQYASABKAkSNAoQbGFzdF9yZWNlaXZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRaW50ZXJhY3Rpb25fY291bnQYAyABKAMSLQoLbG9uZ2VzdF9nYXAYBCABKAsyGC5wYXJsZXkuaW5nZXN0aW9uLnYxLkdhcBIxCgpudWxsX3JhdGVzGAUgAygLMh0ucGFybGV5LmluZ2VzdGlvbi52MS5OdWxsUmF0ZRIaCg1jbG9ja19za2V3X21zGAYgASgDSACIAQESFwoPdW5rbm93bl9pbnRlbnRzGAcgAygJEhQKDGZ1dHVyZV9jb3VudBgIIAEoAxIVCg1hbmNpZW50X2NvdW50GAkgASgDEhkKEXVuY29tcGxldGVkX2NvdW50GAogASgDEi4KCGZpbmRpbmdzGAsgAygLMhwucGFybGV5LmluZ2VzdGlvbi52MS5GaW5kaW5nEhcKD2R1cGxpY2F0ZV9jb3VudBgMIAEoAxIWCg5jb25mbGljdF9jb3VudBgNIAEoAxIWCg5yZWplY3RlZF9jb3VudBgOIAEoAxIVCg1yZWZ1c2VkX2NvdW50GA8gASgDQhAKDl9jbG9ja19za2V3X21zIlkKA0dhcBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCCghOdWxsUmF0ZRINCgVmaWVsZBgBIAEoCRISCgpudWxsX2NvdW50GAIgASgDEhMKC2V2ZW50X2NvdW50GAMgASgDImoKB0ZpbmRpbmcSDAoEY29kZRgBIAEoCRIvCghzZXZlcml0eRgCIAEoDjIdLnBhcmxleS5pbmdlc3Rpb24udjEuU2V2ZXJpdHkSEAoIZXZpZGVuY2UYAyABKAkSDgoGYWR2aWNlGAQgASgJIuICChRFeHBvcnRSZWNvcmRzUmVxdWVzdBI5CgRraW5kGAEgASgOMh8ucGFybGV5LmluZ2VzdGlvbi52MS5SZWNvcmRLaW5kQgq6SAeCAQQQASAAEjsKBmZvcm1hdBgCIAEoDjIfLnBhcmxleS5pbmdlc3Rpb24udjEuRmlsZUZvcm1hdEIKukgHggEEEAEgABIYCgZib3RfaWQYAyABKAlCCLpIBXIDGMgBEhoKCGdyb3VwX2lkGAQgASgJQgi6SAVyAxjIARIbCgltZW1iZXJfaWQYBSABKAlCCLpIBXIDGMgBEjAKDHdpbmRvd19zdGFydBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoMbWluX3Bvc2l0aW9uGAggASgJQge6SARyAhhkIiYKFUV4cG9ydFJlY29yZHNSZXNwb25zZRINCgVsaW5lcxgBIAEoDCpkCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhEKDVNFVkVSSVRZX0lORk8QARIUChBTRVZFUklUWV9XQVJOSU5HEAISFQoRU0VWRVJJVFlfQ1JJVElDQUwQAyp+CgpSZWNvcmRLaW5kEhsKF1JFQ09SRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUkVDT1JEX0tJTkRfSU5URVJBQ1RJT05TEAESGwoXUkVDT1JEX0tJTkRfQ09OVkVSU0lPTlMQAhIYChRSRUNPUkRfS0lORF9GRUVEQkFDSxADKlUKCkZpbGVGb3JtYXQSGwoXRklMRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFGSUxFX0ZPUk1BVF9KU09OTBABEhMKD0ZJTEVfRk9STUFUX0NTVhACMvsBChFDb2xsZWN0aW9uU2VydmljZRJ3ChFFeGFtaW5lQ29sbGVjdGlvbhItLnBhcmxleS5pbmdlc3Rpb24udjEuRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0Gi4ucGFybGV5LmluZ2VzdGlvbi52MS5FeGFtaW5lQ29sbGVjdGlvblJlc3BvbnNlIgOQAgESbQoNRXhwb3J0UmVjb3JkcxIpLnBhcmxleS5pbmdlc3Rpb24udjEuRXhwb3J0UmVjb3Jkc1JlcXVlc3QaKi5wYXJsZXkuaW5nZXN0aW9uLnYxLkV4cG9ydFJlY29yZHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CixwYXJsZXkvaW5nZXN0aW9uL3YxL2NvbGxlY3Rpb25fc2VydmljZS5wcm90bxITcGFybGV5LmluZ2VzdGlvbi52MSK1AQoYRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESMAoMd2luZG93X3N0YXJ0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp3aW5kb3dfZW5kGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgxtaW5fcG9zaXRpb24YBCABKAlCB7pIBHICGGQi/AEKGUV4YW1pbmVDb2xsZWN0aW9uUmVzcG9uc2USMAoEYm90cxgBIAMoCzIiLnBhcmxleS5pbmdlc3Rpb24udjEuQm90Q29sbGVjdGlvbhIuCghmaW5kaW5ncxgCIAMoCzIcLnBhcmxleS5pbmdlc3Rpb24udjEuRmluZGluZxIXCg9kdXBsaWNhdGVfY291bnQYAyABKAMSGQoRcXVhcmFudGluZWRfY291bnQYBCABKAMSFQoNcmVmdXNlZF9jb3VudBgFIAEoAxIyCgpvdGhlcl9ib3RzGAYgASgLMh4ucGFybGV5LmluZ2VzdGlvbi52MS5PdGhlckJvdHMigwEKCU90aGVyQm90cxIWCg5hY2NlcHRlZF9jb3VudBgBIAEoAxIXCg9kdXBsaWNhdGVfY291bnQYAiABKAMSFgoOY29uZmxpY3RfY291bnQYAyABKAMSFgoOcmVqZWN0ZWRfY291bnQYBCABKAMSFQoNcmVmdXNlZF9jb3VudBgFIAEoAyLxAwoNQm90Q29sbGVjdGlvbhIOCgZib3RfaWQYASABKAkSNAoQbGFzdF9yZWNlaXZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRaW50ZXJhY3Rpb25fY291bnQYAyABKAMSLQoLbG9uZ2VzdF9nYXAYBCABKAsyGC5wYXJsZXkuaW5nZXN0aW9uLnYxLkdhcBIxCgpudWxsX3JhdGVzGAUgAygLMh0ucGFybGV5LmluZ2VzdGlvbi52MS5OdWxsUmF0ZRIaCg1jbG9ja19za2V3X21zGAYgASgDSACIAQESFwoPdW5rbm93bl9pbnRlbnRzGAcgAygJEhQKDGZ1dHVyZV9jb3VudBgIIAEoAxIVCg1hbmNpZW50X2NvdW50GAkgASgDEhkKEXVuY29tcGxldGVkX2NvdW50GAogASgDEi4KCGZpbmRpbmdzGAsgAygLMhwucGFybGV5LmluZ2VzdGlvbi52MS5GaW5kaW5nEhcKD2R1cGxpY2F0ZV9jb3VudBgMIAEoAxIWCg5jb25mbGljdF9jb3VudBgNIAEoAxIWCg5yZWplY3RlZF9jb3VudBgOIAEoAxIVCg1yZWZ1c2VkX2NvdW50GA8gASgDQhAKDl9jbG9ja19za2V3X21zIlkKA0dhcBIpCgVzdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoDZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCCghOdWxsUmF0ZRINCgVmaWVsZBgBIAEoCRISCgpudWxsX2NvdW50GAIgASgDEhMKC2V2ZW50X2NvdW50GAMgASgDImoKB0ZpbmRpbmcSDAoEY29kZRgBIAEoCRIvCghzZXZlcml0eRgCIAEoDjIdLnBhcmxleS5pbmdlc3Rpb24udjEuU2V2ZXJpdHkSEAoIZXZpZGVuY2UYAyABKAkSDgoGYWR2aWNlGAQgASgJIuICChRFeHBvcnRSZWNvcmRzUmVxdWVzdBI5CgRraW5kGAEgASgOMh8ucGFybGV5LmluZ2VzdGlvbi52MS5SZWNvcmRLaW5kQgq6SAeCAQQQASAAEjsKBmZvcm1hdBgCIAEoDjIfLnBhcmxleS5pbmdlc3Rpb24udjEuRmlsZUZvcm1hdEIKukgHggEEEAEgABIYCgZib3RfaWQYAyABKAlCCLpIBXIDGMgBEhoKCGdyb3VwX2lkGAQgASgJQgi6SAVyAxjIARIbCgltZW1iZXJfaWQYBSABKAlCCLpIBXIDGMgBEjAKDHdpbmRvd19zdGFydBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoMbWluX3Bvc2l0aW9uGAggASgJQge6SARyAhhkIiYKFUV4cG9ydFJlY29yZHNSZXNwb25zZRINCgVsaW5lcxgBIAEoDCpkCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhEKDVNFVkVSSVRZX0lORk8QARIUChBTRVZFUklUWV9XQVJOSU5HEAISFQoRU0VWRVJJVFlfQ1JJVElDQUwQAyp+CgpSZWNvcmRLaW5kEhsKF1JFQ09SRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUkVDT1JEX0tJTkRfSU5URVJBQ1RJT05TEAESGwoXUkVDT1JEX0tJTkRfQ09OVkVSU0lPTlMQAhIYChRSRUNPUkRfS0lORF9GRUVEQkFDSxADKlUKCkZpbGVGb3JtYXQSGwoXRklMRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFGSUxFX0ZPUk1BVF9KU09OTBABEhMKD0ZJTEVfRk9STUFUX0NTVhACMvsBChFDb2xsZWN0aW9uU2VydmljZRJ3ChFFeGFtaW5lQ29sbGVjdGlvbhItLnBhcmxleS5pbmdlc3Rpb24udjEuRXhhbWluZUNvbGxlY3Rpb25SZXF1ZXN0Gi4ucGFybGV5LmluZ2VzdGlvbi52MS5FeGFtaW5lQ29sbGVjdGlvblJlc3BvbnNlIgOQAgESbQoNRXhwb3J0UmVjb3JkcxIpLnBhcmxleS5pbmdlc3Rpb24udjEuRXhwb3J0UmVjb3Jkc1JlcXVlc3QaKi5wYXJsZXkuaW5nZXN0aW9uLnYxLkV4cG9ydFJlY29yZHNSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * Asks how well events are collected.
@@ -99,6 +99,13 @@ export type ExamineCollectionResponse = Message<"parley.ingestion.v1.ExamineColl
    * @generated from field: int64 refused_count = 5;
    */
   refusedCount: bigint;
+
+  /**
+   * What became of the events of all bots that are not among `bots`. Absent: of none, or where one was asked about.
+   *
+   * @generated from field: parley.ingestion.v1.OtherBots other_bots = 6;
+   */
+  otherBots?: OtherBots | undefined;
 };
 
 /**
@@ -107,6 +114,56 @@ export type ExamineCollectionResponse = Message<"parley.ingestion.v1.ExamineColl
  */
 export const ExamineCollectionResponseSchema: GenMessage<ExamineCollectionResponse> = /*@__PURE__*/
   messageDesc(file_parley_ingestion_v1_collection_service, 1);
+
+/**
+ * What became of events of bots that are not told of one by one: beyond the 200 of the answer, beyond the 200 of an hour
+ * that are counted by themselves, or without an interaction. Received in the window's hours; kept for 400 days.
+ *
+ * @generated from message parley.ingestion.v1.OtherBots
+ */
+export type OtherBots = Message<"parley.ingestion.v1.OtherBots"> & {
+  /**
+   * Stored.
+   *
+   * @generated from field: int64 accepted_count = 1;
+   */
+  acceptedCount: bigint;
+
+  /**
+   * In the log already.
+   *
+   * @generated from field: int64 duplicate_count = 2;
+   */
+  duplicateCount: bigint;
+
+  /**
+   * With the id of another one and other content.
+   *
+   * @generated from field: int64 conflict_count = 3;
+   */
+  conflictCount: bigint;
+
+  /**
+   * Rejected in batches and streams.
+   *
+   * @generated from field: int64 rejected_count = 4;
+   */
+  rejectedCount: bigint;
+
+  /**
+   * Refused for want of consent.
+   *
+   * @generated from field: int64 refused_count = 5;
+   */
+  refusedCount: bigint;
+};
+
+/**
+ * Describes the message parley.ingestion.v1.OtherBots.
+ * Use `create(OtherBotsSchema)` to create a new message.
+ */
+export const OtherBotsSchema: GenMessage<OtherBots> = /*@__PURE__*/
+  messageDesc(file_parley_ingestion_v1_collection_service, 2);
 
 /**
  * What one bot has sent.
@@ -195,7 +252,8 @@ export type BotCollection = Message<"parley.ingestion.v1.BotCollection"> & {
 
   /**
    * Its events of any kind, received in the window's hours, that were in the log already. These counts are those of the
-   * 200 bots of an hour that came first; of a restart they forget ten seconds.
+   * hours in which it was among the 200 bots that came first, and are kept for 400 days; of a restart they forget ten
+   * seconds.
    *
    * @generated from field: int64 duplicate_count = 12;
    */
@@ -228,7 +286,7 @@ export type BotCollection = Message<"parley.ingestion.v1.BotCollection"> & {
  * Use `create(BotCollectionSchema)` to create a new message.
  */
 export const BotCollectionSchema: GenMessage<BotCollection> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_collection_service, 2);
+  messageDesc(file_parley_ingestion_v1_collection_service, 3);
 
 /**
  * A time without events.
@@ -256,7 +314,7 @@ export type Gap = Message<"parley.ingestion.v1.Gap"> & {
  * Use `create(GapSchema)` to create a new message.
  */
 export const GapSchema: GenMessage<Gap> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_collection_service, 3);
+  messageDesc(file_parley_ingestion_v1_collection_service, 4);
 
 /**
  * How often a field was left out.
@@ -291,7 +349,7 @@ export type NullRate = Message<"parley.ingestion.v1.NullRate"> & {
  * Use `create(NullRateSchema)` to create a new message.
  */
 export const NullRateSchema: GenMessage<NullRate> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_collection_service, 4);
+  messageDesc(file_parley_ingestion_v1_collection_service, 5);
 
 /**
  * Something that is wrong with collection.
@@ -334,7 +392,7 @@ export type Finding = Message<"parley.ingestion.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_collection_service, 5);
+  messageDesc(file_parley_ingestion_v1_collection_service, 6);
 
 /**
  * Asks for a file.
@@ -404,7 +462,7 @@ export type ExportRecordsRequest = Message<"parley.ingestion.v1.ExportRecordsReq
  * Use `create(ExportRecordsRequestSchema)` to create a new message.
  */
 export const ExportRecordsRequestSchema: GenMessage<ExportRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_collection_service, 6);
+  messageDesc(file_parley_ingestion_v1_collection_service, 7);
 
 /**
  * Gives a part of the file.
@@ -425,7 +483,7 @@ export type ExportRecordsResponse = Message<"parley.ingestion.v1.ExportRecordsRe
  * Use `create(ExportRecordsResponseSchema)` to create a new message.
  */
 export const ExportRecordsResponseSchema: GenMessage<ExportRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_ingestion_v1_collection_service, 7);
+  messageDesc(file_parley_ingestion_v1_collection_service, 8);
 
 /**
  * How bad a finding is.
