@@ -1,3 +1,5 @@
+import { endpointSettings } from '@parley/outbound';
+import type { EndpointAllowance } from '@parley/outbound';
 import type { ServiceConfig } from '@parley/service';
 import { z } from 'zod';
 
@@ -10,18 +12,7 @@ export const ingestionSettings = {
     .string()
     .regex(/^[\x21-\x7e]{32,1000}$/, 'must have 32 to 1,000 characters of ASCII, without spaces')
     .describe("The operator's key"),
-  PARLEY_ENDPOINT_PRIVATE_RANGES: z
-    .string()
-    .default('')
-    .transform((text) => text.split(',').filter((range) => range !== ''))
-    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()])))
-    .describe(
-      'Private ranges in which a tenant’s own model may be, such as 10.1.0.0/16, separated by commas',
-    ),
-  PARLEY_ENDPOINT_CA: z
-    .string()
-    .optional()
-    .describe('Certificates, as PEM, that a tenant’s own model may show besides the usual ones'),
+  ...endpointSettings,
   PARLEY_ERASURE_SERVICES: z
     .string()
     .default(erasureServices.join(','))
@@ -35,11 +26,7 @@ export const ingestionSettings = {
 export interface IngestionConfig extends ServiceConfig {
   readonly operatorKey: string;
   /** Where tenants' own models may be besides the public internet; nowhere unless told. */
-  readonly modelEndpoints?: {
-    readonly privateRanges: readonly string[];
-    /** Trusted besides the usual certificates, as PEM. */
-    readonly ca: string | undefined;
-  };
+  readonly modelEndpoints?: EndpointAllowance;
   /** Those that must confirm an erasure; `erasureServices` unless told. */
   readonly erasureServices?: readonly string[];
   /** For tests: where the process kills itself; see `armFailpoint`. */

@@ -10,6 +10,7 @@ import { LanguageService } from '@parley/contracts/parley/ingestion/v1/language_
 import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import { createEndpointRules, createSealer } from '@parley/outbound';
 import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
 import type { ProjectionRuntime } from '@parley/projection';
 import { createMessageValidator } from '@parley/rpc';
@@ -22,10 +23,8 @@ import { startEraser } from './eraser.ts';
 import type { EventLog } from './event-log/event-log.ts';
 import { armFailpoint } from './event-log/failpoint.ts';
 import { askEndpoint } from './language/ask-endpoint.ts';
-import { createEndpointRules } from './language/endpoint-rules.ts';
 import { startLateReader } from './language/late-reader.ts';
 import { createReadingPool } from './language/reading-pool.ts';
-import { createSealer } from './language/sealer.ts';
 import { createModelLoader, createTenantReader } from './language/tenant-reader.ts';
 import { createTraining } from './language/training.ts';
 import { startMonthKeeper } from './month-keeper.ts';

@@ -1,8 +1,7 @@
-import { request } from 'node:https';
-import type { IncomingMessage } from 'node:http';
 import { DomainError } from '@parley/errors';
+import { post } from '@parley/outbound';
+import type { EndpointRules, PostOptions } from '@parley/outbound';
 import { z } from 'zod';
-import type { EndpointRules } from './endpoint-rules.ts';
 import type { ModelEndpoint } from './intent-model-record.ts';
 
 /** A text for a tenant's own model. */
@@ -58,7 +57,7 @@ export async function askEndpoint(
   const body = JSON.stringify({
     texts: questions.map(({ id, text, botId }) => ({ id, text, bot_id: botId })),
   });
-  const bytes = await post(new URL(url), body, { rules, ca, bearerToken, signal: limit });
+  const bytes = await postTo(new URL(url), body, { rules, ca, bearerToken, signal: limit });
   const { results } = answer.parse(JSON.parse(bytes.toString('utf8')));
   const asked = new Set(questions.map(({ id }) => id));
   const readings = new Map<string, EndpointReading>();
@@ -76,65 +75,27 @@ export async function askEndpoint(
   return readings;
 }
 
-async function post(
+async function postTo(
   url: URL,
   body: string,
-  {
-    rules,
-    ca,
-    bearerToken,
-    signal,
-  }: Omit<AskOptions, 'ca'> & Pick<ModelEndpoint, 'bearerToken'> & { readonly ca: string | undefined },
+  { bearerToken, ...options }: Omit<PostOptions, 'headers'> & Pick<ModelEndpoint, 'bearerToken'>,
 ): Promise<Buffer> {
-  if (url.protocol !== 'https:') throw failure(`${url.protocol} is not allowed`);
-  // A look-up can't be aborted; it must not outlive the time all the same.
-  const [resolved] = await Promise.race([rules.resolve(url.hostname), rejectOnAbort(signal)]);
-  if (resolved === undefined) throw failure('no address');
-  const { address, family } = resolved;
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const sent = request(
-      url,
-      {
-        method: 'POST',
-        // A connection of its own, to the address that was checked: a second look-up could give another one.
-        agent: false,
-        lookup: (_host, options, done) =>
-          options.all === true ? done(null, [{ address, family }]) : done(null, address, family),
-        signal,
-        ...(ca !== undefined && { ca }),
-        headers: {
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          accept: 'application/json',
-          ...(bearerToken !== undefined && { authorization: `Bearer ${bearerToken}` }),
-        },
-      },
-      resolve,
-    );
-    sent.on('error', reject);
-    sent.end(body);
+  const answered = await post(url, body, {
+    ...options,
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      ...(bearerToken !== undefined && { authorization: `Bearer ${bearerToken}` }),
+    },
   });
   try {
-    if (response.statusCode !== 200) throw failure(`status ${response.statusCode}`);
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of response) {
-      const piece: Buffer = chunk;
-      length += piece.length;
-      if (length > maxAnswerBytes) throw failure('the answer is longer than 1 MiB');
-      chunks.push(piece);
-    }
-    return Buffer.concat(chunks);
+    if (answered.status !== 200) throw failure(`status ${answered.status}`);
+    const bytes = await answered.read(maxAnswerBytes);
+    if (bytes === undefined) throw failure('the answer is longer than 1 MiB');
+    return bytes;
   } finally {
-    response.destroy();
+    answered.close();
   }
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Error);
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
 }
 
 function failure(message: string): DomainError {

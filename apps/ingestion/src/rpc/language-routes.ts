@@ -14,9 +14,9 @@ import type {
   ModelEndpoint as ModelEndpointMessage,
 } from '@parley/contracts/parley/ingestion/v1/language_service';
 import { invalidArgument } from '@parley/errors';
+import type { EndpointRules } from '@parley/outbound';
 import { pageSizeOf, readPageToken, tenantOf, writePageToken } from '@parley/rpc';
 import type { Now } from '@parley/runtime';
-import type { EndpointRules } from '../language/endpoint-rules.ts';
 import type { IntentModelRecord, LanguageSettings, ModelEndpoint } from '../language/intent-model-record.ts';
 import type { TenantReader } from '../language/tenant-reader.ts';
 import type { Training } from '../language/training.ts';

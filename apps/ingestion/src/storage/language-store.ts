@@ -1,6 +1,7 @@
 import type { Tenant } from '@parley/access';
 import type { Database, Transaction } from '@parley/database';
 import { DomainError } from '@parley/errors';
+import type { Sealer } from '@parley/outbound';
 import type {
   IntentModelRecord,
   LanguageSettings,
@@ -10,12 +11,6 @@ import type {
 
 /** Whose. */
 export type TenantPlace = Pick<Tenant, 'partition' | 'tenantId'>;
-
-/** Hides what must not be readable in the database. */
-export interface Sealer {
-  seal(text: string): Uint8Array;
-  open(sealed: Uint8Array): string;
-}
 
 /** What may be changed at once; undefined stays, null takes it away. */
 export interface SettingsChange {

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { DomainError, invalidArgument } from '@parley/errors';
 
-/** Where a tenant's model may be, so that nobody makes Parley speak to what is inside its own network. */
+/** Where what a tenant names may be, so that nobody makes Parley speak to what is inside its own network. */
 export interface EndpointRules {
   /**
    * Refuses what may never be asked.
@@ -49,8 +49,14 @@ const refusedIpv6: readonly (readonly [string, number])[] = [
   ['3fff::', 20],
 ];
 
-/** @param privateRanges what the operator allows besides, such as `10.1.0.0/16`. */
-export function createEndpointRules(privateRanges: readonly string[]): EndpointRules {
+/**
+ * @param privateRanges what the operator allows besides, such as `10.1.0.0/16`.
+ * @param lookUp all addresses of a name; the system's look-up unless told.
+ */
+export function createEndpointRules(
+  privateRanges: readonly string[],
+  lookUp: (name: string) => Promise<readonly ResolvedAddress[]> = (name) => lookup(name, { all: true }),
+): EndpointRules {
   const allowed = new BlockList();
   for (const range of privateRanges) {
     const [net = '', bits = ''] = range.split('/');
@@ -72,8 +78,7 @@ export function createEndpointRules(privateRanges: readonly string[]): EndpointR
 
   async function resolve(host: string): Promise<readonly ResolvedAddress[]> {
     const bare = host.replace(/^\[|\]$/g, '');
-    const addresses =
-      isIP(bare) === 0 ? await lookup(bare, { all: true }) : [{ address: bare, family: isIP(bare) }];
+    const addresses = isIP(bare) === 0 ? await lookUp(bare) : [{ address: bare, family: isIP(bare) }];
     if (addresses.length === 0 || addresses.some(({ address }) => isRefused(address))) {
       throw new DomainError(`${host} is at an address that is not reachable from everywhere.`, {
         kind: 'failed-precondition',
@@ -90,7 +95,7 @@ export function createEndpointRules(privateRanges: readonly string[]): EndpointR
       const refuse = (description: string, reason: string) =>
         invalidArgument([{ field, description, reason }]);
       if (!URL.canParse(text))
-        throw refuse('must be an address such as https://models.example.com/read', 'URL_INVALID');
+        throw refuse('must be an address such as https://example.com/parley', 'URL_INVALID');
       const url = new URL(text);
       if (url.protocol !== 'https:') throw refuse('must begin with https://', 'URL_NOT_HTTPS');
       if (url.username !== '' || url.password !== '' || url.hash !== '') {

@@ -1,5 +1,11 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import type { Sealer } from '../storage/language-store.ts';
+
+/** Keeps secrets that must be read again. */
+export interface Sealer {
+  seal(text: string): Uint8Array;
+  /** @throws when it is not what this sealer has sealed. */
+  open(sealed: Uint8Array): string;
+}
 
 const nonceBytes = 12;
 const tagBytes = 16;

@@ -53,3 +53,12 @@ test('what the operator allows is taken, and nothing beside it', async () => {
   expect(await reasonOf('https://[fd00::1]/', own)).toBe('taken');
   expect(await reasonOf('https://10.2.0.1/', own)).toBe('ADDRESS_REFUSED');
 });
+
+test('a name is refused when one of its addresses is, now or when it is called', async () => {
+  const addresses = [{ address: '8.8.8.8', family: 4 }];
+  const named = createEndpointRules([], async () => addresses);
+  expect(await reasonOf('https://hooks.example.com/', named)).toBe('taken');
+  addresses.push({ address: '169.254.169.254', family: 4 });
+  expect(await reasonOf('https://hooks.example.com/', named)).toBe('ADDRESS_REFUSED');
+  await expect(named.resolve('hooks.example.com')).rejects.toMatchObject({ reason: 'ADDRESS_REFUSED' });
+});
