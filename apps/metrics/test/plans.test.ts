@@ -1,5 +1,6 @@
 import { cutWindow } from '@parley/calendar';
 import { openDatabase } from '@parley/database';
+import { explanationOf, getFigure } from '@parley/kpi';
 import type { Transaction } from '@parley/database';
 import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
@@ -13,6 +14,13 @@ import {
   slowAnswersOfBotSql,
   slowAnswersOfBotsSql,
 } from '../src/storage/judged-counts.sql.ts';
+import {
+  countPeopleRows,
+  countSumRows,
+  listPeopleRows,
+  listSumRows,
+} from '../src/storage/figure-rows.sql.ts';
+import type { RowCursor } from '../src/storage/figure-rows.sql.ts';
 import { anyAttributes, kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
 import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
 import { latencyBinsSql, readLatencyBins } from '../src/storage/latency-bins.sql.ts';
@@ -186,6 +194,74 @@ test(
       expect(new Set(ofGroup.map(({ by }) => by))).toEqual(
         new Set(['interaction_facts_by_group', 'conversion_facts_by_group', 'feedback_facts_by_group']),
       );
+    }
+  },
+);
+
+test(
+  'rows behind a figure are found by time or by group, and a page stops when it is full',
+  { timeout: 120_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    const log = inOrder(traffic(15_000, 'first'));
+    for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
+    const ask = async (name: string, groupId: string, after: RowCursor | undefined, isCount: boolean) => {
+      const explanation = explanationOf(getFigure(name), 'USD');
+      const scope = { ...anyAttributes, partition, tenantId: tenantA, generation: 1, botId: '', groupId };
+      const accesses: Access[] = [];
+      await metrics.app.withTenant<unknown>(
+        tenantA,
+        (tx) => {
+          const seen = watched(tx, accesses);
+          const asked = { scope, start, end, currencyCode: 'USD', awaitedSince: start };
+          if (explanation.behind === 'rows') {
+            const { form } = explanation;
+            return isCount
+              ? countSumRows(seen, { ...asked, form })
+              : listSumRows(seen, { ...asked, form }, after, 50);
+          }
+          const who = { ...asked, who: 'members', among: undefined } as const;
+          return isCount ? countPeopleRows(seen, who) : listPeopleRows(seen, who, after, 50);
+        },
+        { byIndex: true },
+      );
+      return accesses;
+    };
+    const middle = { kind: 'interaction', key: tenantA, at: new Date('2026-01-20T00:00:00Z') } as const;
+    const behind = {
+      containment_rate: ['interaction_facts'],
+      total_conversions: ['conversion_facts'],
+      revenue: ['conversion_facts', 'refund_facts'],
+      avg_csat: ['feedback_facts'],
+      conversations: ['conversation_facts'],
+      active_members: ['interaction_facts'],
+    };
+    for (const isAnalyzed of [false, true]) {
+      if (isAnalyzed) await analyze(metrics.adminUrl);
+      for (const [name, tables] of Object.entries(behind)) {
+        // Of the few refunds any index is as good as another, as long as nothing is known of them.
+        const isSure = isAnalyzed || name !== 'revenue';
+        for (const [groupId, by] of [
+          ['', 'time'],
+          ...(isSure ? ([['group-3', 'group']] as const) : []),
+        ] as const) {
+          for (const isCount of [true, false]) {
+            for (const after of isCount ? [undefined] : [undefined, middle]) {
+              const accesses = await ask(name, groupId, after, isCount);
+              const indexes = [...new Set(accesses.map((access) => access.by))]
+                .filter((index) => index !== 'Bitmap Heap Scan' && index !== 'interaction_facts_pkey')
+                .sort();
+              expect({ name, indexes }).toEqual({
+                name,
+                indexes: tables.map((table) => `${table}_by_${by}`),
+              });
+              const rows = accesses.reduce((sum, access) => sum + access.rows, 0);
+              // Each of a few rows of an instant, and each interaction of a rating.
+              if (!isCount && groupId === '' && name !== 'active_members') expect(rows).toBeLessThan(500);
+            }
+          }
+        }
+      }
     }
   },
 );

@@ -230,7 +230,7 @@ export function toContext(
   };
 }
 
-function toValue({
+export function toValue({
   unit,
   sampleSize,
   interval,

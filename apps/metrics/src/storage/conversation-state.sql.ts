@@ -154,7 +154,7 @@ export async function countAwaiting(
   { start, end }: { readonly start: Date; readonly end: Date },
   completeTo: Date,
 ): Promise<number> {
-  const since = new Date(Math.max(start.getTime(), completeTo.getTime() - patienceMs));
+  const since = new Date(Math.max(start.getTime(), awaitedSince(completeTo).getTime()));
   const { rows } = await tx.query<{ count: bigint }>(awaitingSql, [
     partition,
     tenantId,
@@ -168,3 +168,8 @@ export async function countAwaiting(
 }
 
 const patienceMs = 5 * 60_000;
+
+/** Since when an interaction without a response may still get one in time. */
+export function awaitedSince(completeTo: Date): Date {
+  return new Date(completeTo.getTime() - patienceMs);
+}
