@@ -174,6 +174,15 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     },
   );
 
+  inWindow(program.command('explain').description('print what stands behind a figure, row by row'))
+    .argument('<metric>', 'its name or definition id, such as containment_rate')
+    .option('--limit <number>', 'how many rows at most (default 20; all as JSON or CSV)')
+    .option('--csv', 'print the rows as CSV')
+    .action(async (metric: string, options) => {
+      const { explainCommand } = await import('./commands/explain.ts');
+      ended(await explainCommand(session, metric, options));
+    });
+
   scoped(program.command('realtime').description('print the metrics of the last hour')).action(
     async (options) => {
       const { realTimeCommand } = await import('./commands/kpis.ts');
