@@ -9,6 +9,7 @@ import { createConversations } from './0007-create-conversations.ts';
 import { keepLatencyAndRevenue } from './0008-keep-latency-and-revenue.ts';
 import { keepSegments } from './0009-keep-segments.ts';
 import { createHealthSettings } from './0010-create-health-settings.ts';
+import { keepVerifications } from './0015-keep-verifications.ts';
 
 /** In the order in which they are applied. */
 export const migrations: readonly NamedMigration[] = [
@@ -22,4 +23,5 @@ export const migrations: readonly NamedMigration[] = [
   keepLatencyAndRevenue,
   keepSegments,
   createHealthSettings,
+  keepVerifications,
 ];
