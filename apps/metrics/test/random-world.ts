@@ -9,7 +9,7 @@ const groups = ['', 'shop', 'app'];
 const people = ['ann', 'bob', 'cyd', 'dee'];
 const users = ['u1', 'u2', 'u3'];
 const channels = ['', 'web', 'phone'];
-const segments = ['free_user', 'paid_subscriber', 'beta, "new" {x}'];
+export const segments = ['free_user', 'paid_subscriber', 'beta, "new" {x}'];
 const currencies = ['USD', 'EUR'];
 const intents = ['', 'buy', 'escalate', 'abandoned', 'fallback', 'Escalate'];
 export const sentiments = [null, 'positive', 'neutral', 'negative'] as const;
@@ -40,6 +40,7 @@ const dialogue = fc.record({
       outcome: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const),
       bot: fc.constantFrom('', ...bots),
       group: fc.constantFrom('', 'shop'),
+      intent: fc.constantFrom('', '', 'buy', 'upsell'),
       member: fc.constantFrom('', '', ...people),
       value: fc.option(
         fc.record({
@@ -145,6 +146,7 @@ export function eventsOf({ dialogues, members, users: records }: World, tenantId
                     outcome: c.outcome,
                     botId: c.bot,
                     groupId: c.group,
+                    intent: c.intent,
                     memberId: c.member,
                     ...(c.value === null ? {} : { value: money(c.value) }),
                   },
