@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { cutWindow } from '@parley/calendar';
-import type { DomainError } from '@parley/errors';
-import { addStates, emptyState } from '@parley/kpi';
+import { DomainError } from '@parley/errors';
+import { addConversationStates, addStates, emptyConversationState, emptyState } from '@parley/kpi';
 import { testCluster } from '@parley/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -181,3 +181,102 @@ test(
     );
   },
 );
+
+test(
+  'the values of a dimension add up to the undivided answer, and each is what its own scope gives',
+  { timeout: 240_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    const apart = dimensions.filter((dimension) => dimension !== 'segment');
+    await fc.assert(
+      fc.asyncProperty(
+        world,
+        orders,
+        scopes,
+        fc.shuffledSubarray(apart, { minLength: 1, maxLength: 3 }),
+        windows,
+        fc.option(fc.nat(20)),
+        async (said, stream, scope, by, over, days) => {
+          const tenantId = randomUUID();
+          await metrics.forgetTime();
+          await metrics.fold(inOrder(received(shuffle(eventsOf(said, tenantId), stream))));
+          const asOf = days === null ? undefined : start / dayMs + days;
+          const read = (of: Scope, split: readonly Dimension[]) =>
+            metrics.facts(of, { dimensions: split, asOf }, async (source) => ({
+              sums: await source.sums(over),
+              conversations: await source.conversations(over),
+            }));
+          const full = toScope(scope, tenantId);
+          const whole = await read(full, []);
+          const parts = await read(full, by);
+          for (const position of over.keys()) {
+            const isOf = (cell: { readonly position: number }) => cell.position === position;
+            const sums = parts.sums.filter(isOf).map(({ content }) => content);
+            expect(sums.reduce(addStates, emptyState)).toEqual(whole.sums[position]?.content);
+            const conversations = parts.conversations.filter(isOf).map(({ content }) => content);
+            expect(conversations.reduce(addConversationStates, emptyConversationState)).toEqual(
+              whole.conversations[position]?.content,
+            );
+          }
+          const values = parts.conversations[0]?.values ?? parts.sums[0]?.values;
+          if (values === undefined) return;
+          const names = { bot: 'botId', group: 'groupId' } as const;
+          const own = by.map((name, index) => [
+            name === 'bot' || name === 'group' ? names[name] : name,
+            values[index],
+          ]);
+          const alone = await read({ ...full, ...(Object.fromEntries(own) as Scope) }, []);
+          const isSame = (cell: Cell<unknown>) => JSON.stringify(cell.values) === JSON.stringify(values);
+          for (const { position, content } of parts.sums.filter(isSame)) {
+            expect(alone.sums[position]?.content).toEqual(content);
+          }
+          for (const { position, content } of parts.conversations.filter(isSame)) {
+            expect(alone.conversations[position]?.content).toEqual(content);
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
+  },
+);
+
+test('a question about too many facts is refused by what their days hold, and not for a group that is small', async () => {
+  const metrics = await openMetricsRows(cluster);
+  const at = (n: number) => new Date(start + n * 600_000);
+  await metrics.fold(
+    inOrder(
+      Array.from({ length: 100 }, (_, n) =>
+        event(
+          {
+            case: 'interaction',
+            value: { botId: n % 4 === 0 ? 'help' : 'sales', groupId: n < 5 ? 'shop' : 'app' },
+          },
+          { id: `i${n}`, at: at(n) },
+        ),
+      ),
+    ),
+  );
+  const count = async (scope: Scope, maxRows: number, over = [toWindow(start, start + dayMs)]) => {
+    const options = { dimensions: [], asOf: undefined, maxRows };
+    const cells = await metrics.facts({ ...scope, tenantId: tenantA }, options, (source) =>
+      source.sums(over),
+    );
+    return cells.reduce((sum, { content }) => sum + content.interactionCount, 0);
+  };
+  expect(await count({ intent: 'unknown' }, 100)).toBe(100);
+  const refused = await count({ intent: 'unknown' }, 99).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(DomainError);
+  expect(refused).toMatchObject({
+    kind: 'resource-exhausted',
+    reason: 'TOO_MANY_ROWS',
+    facts: { rows: '100', limit: '99' },
+  });
+  // A quarter of the day, though all of it has been said in another one.
+  expect(await count({ intent: 'unknown' }, 25, [toWindow(start, start + dayMs / 4)])).toBe(36);
+  // Each window is read by itself.
+  const twice = [toWindow(start, start + dayMs), toWindow(start, start + dayMs)];
+  await expect(count({ intent: 'unknown' }, 199, twice)).rejects.toThrow('an estimated 200 rows');
+  expect(await count({ botId: 'help', intent: 'unknown' }, 25)).toBe(25);
+  expect(await count({ groupId: 'shop' }, 5)).toBe(5);
+  await expect(count({ groupId: 'shop' }, 4)).rejects.toThrow('more than 4 rows');
+});
