@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file parley/metrics/v1/analysis_service.proto.
  */
 export const file_parley_metrics_v1_analysis_service: GenFile = /*@__PURE__*/
-  fileDesc("CihwYXJsZXkvbWV0cmljcy92MS9hbmFseXNpc19zZXJ2aWNlLnByb3RvEhFwYXJsZXkubWV0cmljcy52MSK/AQoSQ29tcGFyZUtwaXNSZXF1ZXN0Eh8KBGtwaXMYASADKAlCEbpIDpIBCxBkIgdyBRABGMgBEioKBXNjb3BlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Ei4KCGJhc2VsaW5lGAQgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93IrUBChNDb21wYXJlS3Bpc1Jlc3BvbnNlEjUKC2NvbXBhcmlzb25zGAEgAygLMiAucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29tcGFyaXNvbhIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dBI3ChBiYXNlbGluZV9jb250ZXh0GAMgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKQAgoNS3BpQ29tcGFyaXNvbhIqCgV2YWx1ZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEi0KCGJhc2VsaW5lGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSDgoGY2hhbmdlGAMgASgBEhcKD3JlbGF0aXZlX2NoYW5nZRgEIAEoARI0Cg9jaGFuZ2VfaW50ZXJ2YWwYBSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5JbnRlcnZhbBIUCgdwX3ZhbHVlGAYgASgBSACIAQESEwoLc2lnbmlmaWNhbnQYByABKAgSDgoGbWV0aG9kGAggASgJQgoKCF9wX3ZhbHVlIp4CChRFeHBsYWluQ2hhbmdlUmVxdWVzdBIXCgNrcGkYASABKAlCCrpIB3IFEAEYyAESKgoFc2NvcGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSLgoIYmFzZWxpbmUYBCABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSRwoKZGltZW5zaW9ucxgFIAMoDjIcLnBhcmxleS5tZXRyaWNzLnYxLkRpbWVuc2lvbkIVukgSkgEPCAEQAxgBIgeCAQQQASAAEhoKCW1heF9wYXJ0cxgGIAEoBUIHukgEGgIoACKZAgoVRXhwbGFpbkNoYW5nZVJlc3BvbnNlEioKBXZhbHVlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSLQoIYmFzZWxpbmUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIOCgZjaGFuZ2UYAyABKAESLAoFcGFydHMYBCADKAsyHS5wYXJsZXkubWV0cmljcy52MS5DaGFuZ2VQYXJ0Ei4KB2NvbnRleHQYBSABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0EjcKEGJhc2VsaW5lX2NvbnRleHQYBiABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IsMBCgpDaGFuZ2VQYXJ0EhgKEGRpbWVuc2lvbl92YWx1ZXMYASADKAkSKgoFdmFsdWUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRItCghiYXNlbGluZRgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEg0KBXNoYXJlGAQgASgBEhYKDmJhc2VsaW5lX3NoYXJlGAUgASgBEgsKA21peBgGIAEoARIMCgRyYXRlGAcgASgBIpMBChZFeHBsYWluUmV2aXNpb25SZXF1ZXN0EhcKA2twaRgBIAEoCUIKukgHcgUQARjIARIqCgVzY29wZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEjQKBndpbmRvdxgDIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvd0IGukgDyAEBIuQBChdFeHBsYWluUmV2aXNpb25SZXNwb25zZRIpCgR0aGVuGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSKAoDbm93GAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSLgoJcmV2aXNpb25zGAMgAygLMhsucGFybGV5Lm1ldHJpY3MudjEuUmV2aXNpb24SFAoMZXJhc2VkX3NpbmNlGAQgASgIEi4KB2NvbnRleHQYBSABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IlMKCFJldmlzaW9uEhAKCGtub3duX29uGAEgASgJEhEKCW51bWVyYXRvchgCIAEoARITCgtkZW5vbWluYXRvchgDIAEoARINCgVjYXVzZRgEIAEoCSLRAgoQUXVlcnlLcGlzUmVxdWVzdBIjCgRrcGlzGAEgAygJQhW6SBKSAQ8IARAUGAEiB3IFEAEYyAESKgoFc2NvcGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSRQoKZGltZW5zaW9ucxgEIAMoDjIcLnBhcmxleS5tZXRyaWNzLnYxLkRpbWVuc2lvbkITukgQkgENEAMYASIHggEEEAEgABI9CgtncmFudWxhcml0eRgFIAEoDjIeLnBhcmxleS5tZXRyaWNzLnYxLkdyYW51bGFyaXR5Qgi6SAWCAQIQARIaCglwYWdlX3NpemUYBiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgHIAEoCUIIukgFcgMY6AciigEKEVF1ZXJ5S3Bpc1Jlc3BvbnNlEiwKBHJvd3MYASADKAsyHi5wYXJsZXkubWV0cmljcy52MS5LcGlRdWVyeVJvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSLgoHY29udGV4dBgDIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQitgEKC0twaVF1ZXJ5Um93EjAKDHdpbmRvd19zdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQZGltZW5zaW9uX3ZhbHVlcxgDIAMoCRIrCgZ2YWx1ZXMYBCADKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSK9AgoZR2V0Q29ob3J0UmV0ZW50aW9uUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxI/CgtncmFudWxhcml0eRgDIAEoDjIeLnBhcmxleS5tZXRyaWNzLnYxLkdyYW51bGFyaXR5Qgq6SAeCAQQQASABEjgKBG1vZGUYBCABKA4yIC5wYXJsZXkubWV0cmljcy52MS5SZXRlbnRpb25Nb2RlQgi6SAWCAQIQARIfCgxwZXJpb2RfY291bnQYBSABKAVCCbpIBhoEGFooABIqCg5icmFja2V0X3N0YXJ0cxgGIAMoBUISukgPkgEMEAwYASIGGgQYWigBIqsBChpHZXRDb2hvcnRSZXRlbnRpb25SZXNwb25zZRIqCgdjb2hvcnRzGAEgAygLMhkucGFybGV5Lm1ldHJpY3MudjEuQ29ob3J0EjEKB292ZXJhbGwYAiADKAsyIC5wYXJsZXkubWV0cmljcy52MS5SZXRlbnRpb25DZWxsEi4KB2NvbnRleHQYAyABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IqMBCgZDb2hvcnQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMbWVtYmVyX2NvdW50GAMgASgDEi8KBWNlbGxzGAQgAygLMiAucGFybGV5Lm1ldHJpY3MudjEuUmV0ZW50aW9uQ2VsbCJkCg1SZXRlbnRpb25DZWxsEhQKDHBlcmlvZF9zdGFydBgBIAEoBRISCgpwZXJpb2RfZW5kGAIgASgFEikKBHJhdGUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSKSAQoQR2V0RnVubmVsUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIkCg53aXRoaW5fc2Vjb25kcxgDIAEoA0IMukgJIgcYgM7aAygAInEKEUdldEZ1bm5lbFJlc3BvbnNlEiwKBXN0ZXBzGAEgAygLMh0ucGFybGV5Lm1ldHJpY3MudjEuRnVubmVsU3RlcBIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCLLAQoKRnVubmVsU3RlcBIMCgRuYW1lGAEgASgJEhQKDG1lbWJlcl9jb3VudBgCIAEoAxIuCglzdGVwX3JhdGUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIxCgxvdmVyYWxsX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIfChJtZWRpYW5fZHVyYXRpb25fbXMYBSABKAFIAIgBAUIVChNfbWVkaWFuX2R1cmF0aW9uX21zIpYCChVHZXRBdHRyaWJ1dGlvblJlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSPAoFbW9kZWwYAyABKA4yIy5wYXJsZXkubWV0cmljcy52MS5BdHRyaWJ1dGlvbk1vZGVsQgi6SAWCAQIQARJDCglkaW1lbnNpb24YBCABKA4yHC5wYXJsZXkubWV0cmljcy52MS5EaW1lbnNpb25CErpID4IBDBABGAAYARgCGAMYBhIgCg1sb29rYmFja19kYXlzGAUgASgFQgm6SAYaBBhaKAAifwoWR2V0QXR0cmlidXRpb25SZXNwb25zZRI1CgdjcmVkaXRzGAEgAygLMiQucGFybGV5Lm1ldHJpY3MudjEuQXR0cmlidXRpb25DcmVkaXQSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQiegoRQXR0cmlidXRpb25DcmVkaXQSFwoPZGltZW5zaW9uX3ZhbHVlGAEgASgJEhUKDWN1cnJlbmN5X2NvZGUYAiABKAkSGgoSY3JlZGl0X21pbm9yX3VuaXRzGAMgASgDEhkKEWNvbnZlcnNpb25fY3JlZGl0GAQgASgBInEKFUdldERpYWxlY3RLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdyKsAQoWR2V0RGlhbGVjdEtwaXNSZXNwb25zZRIrCgZ2YWx1ZXMYASADKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI1CgtkZWZpbml0aW9ucxgCIAMoCzIgLnBhcmxleS5tZXRyaWNzLnYxLktwaURlZmluaXRpb24SLgoHY29udGV4dBgDIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQqgwEKDVJldGVudGlvbk1vZGUSHgoaUkVURU5USU9OX01PREVfVU5TUEVDSUZJRUQQABIYChRSRVRFTlRJT05fTU9ERV9FWEFDVBABEhwKGFJFVEVOVElPTl9NT0RFX1VOQk9VTkRFRBACEhoKFlJFVEVOVElPTl9NT0RFX0JSQUNLRVQQAyrOAQoQQXR0cmlidXRpb25Nb2RlbBIhCh1BVFRSSUJVVElPTl9NT0RFTF9VTlNQRUNJRklFRBAAEhoKFkFUVFJJQlVUSU9OX01PREVMX0xBU1QQARIbChdBVFRSSUJVVElPTl9NT0RFTF9GSVJTVBACEhwKGEFUVFJJQlVUSU9OX01PREVMX0xJTkVBUhADEiAKHEFUVFJJQlVUSU9OX01PREVMX1RJTUVfREVDQVkQBBIeChpBVFRSSUJVVElPTl9NT0RFTF9QT1NJVElPThAFMtYGCg9BbmFseXNpc1NlcnZpY2USYQoLQ29tcGFyZUtwaXMSJS5wYXJsZXkubWV0cmljcy52MS5Db21wYXJlS3Bpc1JlcXVlc3QaJi5wYXJsZXkubWV0cmljcy52MS5Db21wYXJlS3Bpc1Jlc3BvbnNlIgOQAgESZwoNRXhwbGFpbkNoYW5nZRInLnBhcmxleS5tZXRyaWNzLnYxLkV4cGxhaW5DaGFuZ2VSZXF1ZXN0GigucGFybGV5Lm1ldHJpY3MudjEuRXhwbGFpbkNoYW5nZVJlc3BvbnNlIgOQAgESbQoPRXhwbGFpblJldmlzaW9uEikucGFybGV5Lm1ldHJpY3MudjEuRXhwbGFpblJldmlzaW9uUmVxdWVzdBoqLnBhcmxleS5tZXRyaWNzLnYxLkV4cGxhaW5SZXZpc2lvblJlc3BvbnNlIgOQAgESWwoJUXVlcnlLcGlzEiMucGFybGV5Lm1ldHJpY3MudjEuUXVlcnlLcGlzUmVxdWVzdBokLnBhcmxleS5tZXRyaWNzLnYxLlF1ZXJ5S3Bpc1Jlc3BvbnNlIgOQAgESdgoSR2V0Q29ob3J0UmV0ZW50aW9uEiwucGFybGV5Lm1ldHJpY3MudjEuR2V0Q29ob3J0UmV0ZW50aW9uUmVxdWVzdBotLnBhcmxleS5tZXRyaWNzLnYxLkdldENvaG9ydFJldGVudGlvblJlc3BvbnNlIgOQAgESWwoJR2V0RnVubmVsEiMucGFybGV5Lm1ldHJpY3MudjEuR2V0RnVubmVsUmVxdWVzdBokLnBhcmxleS5tZXRyaWNzLnYxLkdldEZ1bm5lbFJlc3BvbnNlIgOQAgESagoOR2V0QXR0cmlidXRpb24SKC5wYXJsZXkubWV0cmljcy52MS5HZXRBdHRyaWJ1dGlvblJlcXVlc3QaKS5wYXJsZXkubWV0cmljcy52MS5HZXRBdHRyaWJ1dGlvblJlc3BvbnNlIgOQAgESagoOR2V0RGlhbGVjdEtwaXMSKC5wYXJsZXkubWV0cmljcy52MS5HZXREaWFsZWN0S3Bpc1JlcXVlc3QaKS5wYXJsZXkubWV0cmljcy52MS5HZXREaWFsZWN0S3Bpc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_metrics_v1_kpi, file_parley_metrics_v1_metrics_service]);
+  fileDesc("CihwYXJsZXkvbWV0cmljcy92MS9hbmFseXNpc19zZXJ2aWNlLnByb3RvEhFwYXJsZXkubWV0cmljcy52MSK/AQoSQ29tcGFyZUtwaXNSZXF1ZXN0Eh8KBGtwaXMYASADKAlCEbpIDpIBCxBkIgdyBRABGMgBEioKBXNjb3BlGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpU2NvcGUSLAoGd2luZG93GAMgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93Ei4KCGJhc2VsaW5lGAQgASgLMhwucGFybGV5Lm1ldHJpY3MudjEuS3BpV2luZG93IrUBChNDb21wYXJlS3Bpc1Jlc3BvbnNlEjUKC2NvbXBhcmlzb25zGAEgAygLMiAucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29tcGFyaXNvbhIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dBI3ChBiYXNlbGluZV9jb250ZXh0GAMgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKQAgoNS3BpQ29tcGFyaXNvbhIqCgV2YWx1ZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEi0KCGJhc2VsaW5lGAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSDgoGY2hhbmdlGAMgASgBEhcKD3JlbGF0aXZlX2NoYW5nZRgEIAEoARI0Cg9jaGFuZ2VfaW50ZXJ2YWwYBSABKAsyGy5wYXJsZXkubWV0cmljcy52MS5JbnRlcnZhbBIUCgdwX3ZhbHVlGAYgASgBSACIAQESEwoLc2lnbmlmaWNhbnQYByABKAgSDgoGbWV0aG9kGAggASgJQgoKCF9wX3ZhbHVlIp4CChRFeHBsYWluQ2hhbmdlUmVxdWVzdBIXCgNrcGkYASABKAlCCrpIB3IFEAEYyAESKgoFc2NvcGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSLgoIYmFzZWxpbmUYBCABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSRwoKZGltZW5zaW9ucxgFIAMoDjIcLnBhcmxleS5tZXRyaWNzLnYxLkRpbWVuc2lvbkIVukgSkgEPCAEQAxgBIgeCAQQQASAAEhoKCW1heF9wYXJ0cxgGIAEoBUIHukgEGgIoACKZAgoVRXhwbGFpbkNoYW5nZVJlc3BvbnNlEioKBXZhbHVlGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSLQoIYmFzZWxpbmUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIOCgZjaGFuZ2UYAyABKAESLAoFcGFydHMYBCADKAsyHS5wYXJsZXkubWV0cmljcy52MS5DaGFuZ2VQYXJ0Ei4KB2NvbnRleHQYBSABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0EjcKEGJhc2VsaW5lX2NvbnRleHQYBiABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IsMBCgpDaGFuZ2VQYXJ0EhgKEGRpbWVuc2lvbl92YWx1ZXMYASADKAkSKgoFdmFsdWUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRItCghiYXNlbGluZRgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEg0KBXNoYXJlGAQgASgBEhYKDmJhc2VsaW5lX3NoYXJlGAUgASgBEgsKA21peBgGIAEoARIMCgRyYXRlGAcgASgBIpMBChZFeHBsYWluUmV2aXNpb25SZXF1ZXN0EhcKA2twaRgBIAEoCUIKukgHcgUQARjIARIqCgVzY29wZRgCIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEjQKBndpbmRvdxgDIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvd0IGukgDyAEBIuQBChdFeHBsYWluUmV2aXNpb25SZXNwb25zZRIpCgR0aGVuGAEgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSKAoDbm93GAIgASgLMhsucGFybGV5Lm1ldHJpY3MudjEuS3BpVmFsdWUSLgoJcmV2aXNpb25zGAMgAygLMhsucGFybGV5Lm1ldHJpY3MudjEuUmV2aXNpb24SFAoMZXJhc2VkX3NpbmNlGAQgASgIEi4KB2NvbnRleHQYBSABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IlMKCFJldmlzaW9uEhAKCGtub3duX29uGAEgASgJEhEKCW51bWVyYXRvchgCIAEoARITCgtkZW5vbWluYXRvchgDIAEoARINCgVjYXVzZRgEIAEoCSLRAgoQUXVlcnlLcGlzUmVxdWVzdBIjCgRrcGlzGAEgAygJQhW6SBKSAQ8IARAUGAEiB3IFEAEYyAESKgoFc2NvcGUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAyABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSRQoKZGltZW5zaW9ucxgEIAMoDjIcLnBhcmxleS5tZXRyaWNzLnYxLkRpbWVuc2lvbkITukgQkgENEAMYASIHggEEEAEgABI9CgtncmFudWxhcml0eRgFIAEoDjIeLnBhcmxleS5tZXRyaWNzLnYxLkdyYW51bGFyaXR5Qgi6SAWCAQIQARIaCglwYWdlX3NpemUYBiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgHIAEoCUIIukgFcgMY6AciigEKEVF1ZXJ5S3Bpc1Jlc3BvbnNlEiwKBHJvd3MYASADKAsyHi5wYXJsZXkubWV0cmljcy52MS5LcGlRdWVyeVJvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSLgoHY29udGV4dBgDIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQitgEKC0twaVF1ZXJ5Um93EjAKDHdpbmRvd19zdGFydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKd2luZG93X2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQZGltZW5zaW9uX3ZhbHVlcxgDIAMoCRIrCgZ2YWx1ZXMYBCADKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSK9AgoZR2V0Q29ob3J0UmV0ZW50aW9uUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxI/CgtncmFudWxhcml0eRgDIAEoDjIeLnBhcmxleS5tZXRyaWNzLnYxLkdyYW51bGFyaXR5Qgq6SAeCAQQQASABEjgKBG1vZGUYBCABKA4yIC5wYXJsZXkubWV0cmljcy52MS5SZXRlbnRpb25Nb2RlQgi6SAWCAQIQARIfCgxwZXJpb2RfY291bnQYBSABKAVCCbpIBhoEGFooABIqCg5icmFja2V0X3N0YXJ0cxgGIAMoBUISukgPkgEMEAwYASIGGgQYWigBIqsBChpHZXRDb2hvcnRSZXRlbnRpb25SZXNwb25zZRIqCgdjb2hvcnRzGAEgAygLMhkucGFybGV5Lm1ldHJpY3MudjEuQ29ob3J0EjEKB292ZXJhbGwYAiADKAsyIC5wYXJsZXkubWV0cmljcy52MS5SZXRlbnRpb25DZWxsEi4KB2NvbnRleHQYAyABKAsyHS5wYXJsZXkubWV0cmljcy52MS5LcGlDb250ZXh0IqMBCgZDb2hvcnQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMbWVtYmVyX2NvdW50GAMgASgDEi8KBWNlbGxzGAQgAygLMiAucGFybGV5Lm1ldHJpY3MudjEuUmV0ZW50aW9uQ2VsbCJkCg1SZXRlbnRpb25DZWxsEhQKDHBlcmlvZF9zdGFydBgBIAEoBRISCgpwZXJpb2RfZW5kGAIgASgFEikKBHJhdGUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSKOAgoXR2V0TGlmZXRpbWVWYWx1ZVJlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSPwoLZ3JhbnVsYXJpdHkYAyABKA4yHi5wYXJsZXkubWV0cmljcy52MS5HcmFudWxhcml0eUIKukgHggEEEAEgARIfCgxwZXJpb2RfY291bnQYBCABKAVCCbpIBhoEGFooABIsCgZtYXJnaW4YBSABKAFCF7pIFBISGQAAAAAAAPA/IQAAAAAAAAAASACIAQFCCQoHX21hcmdpbiLoAgoYR2V0TGlmZXRpbWVWYWx1ZVJlc3BvbnNlEjIKB2NvaG9ydHMYASADKAsyIS5wYXJsZXkubWV0cmljcy52MS5MaWZldGltZUNvaG9ydBIwCgdvdmVyYWxsGAIgAygLMh8ucGFybGV5Lm1ldHJpY3MudjEuTGlmZXRpbWVDZWxsEjcKEnJldmVudWVfcGVyX3BlcmlvZBgDIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVZhbHVlEi8KCmNodXJuX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIOCgZtYXJnaW4YBSABKAESPAoXZXhwZWN0ZWRfbGlmZXRpbWVfdmFsdWUYBiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIuCgdjb250ZXh0GAcgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCKqAQoOTGlmZXRpbWVDb2hvcnQSKQoFc3RhcnQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKA2VuZBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMbWVtYmVyX2NvdW50GAMgASgDEi4KBWNlbGxzGAQgAygLMh8ucGFybGV5Lm1ldHJpY3MudjEuTGlmZXRpbWVDZWxsIkoKDExpZmV0aW1lQ2VsbBIOCgZwZXJpb2QYASABKAUSKgoFdmFsdWUYAiABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZSKSAQoQR2V0RnVubmVsUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdxIkCg53aXRoaW5fc2Vjb25kcxgDIAEoA0IMukgJIgcYgM7aAygAInEKEUdldEZ1bm5lbFJlc3BvbnNlEiwKBXN0ZXBzGAEgAygLMh0ucGFybGV5Lm1ldHJpY3MudjEuRnVubmVsU3RlcBIuCgdjb250ZXh0GAIgASgLMh0ucGFybGV5Lm1ldHJpY3MudjEuS3BpQ29udGV4dCLLAQoKRnVubmVsU3RlcBIMCgRuYW1lGAEgASgJEhQKDG1lbWJlcl9jb3VudBgCIAEoAxIuCglzdGVwX3JhdGUYAyABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIxCgxvdmVyYWxsX3JhdGUYBCABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRIfChJtZWRpYW5fZHVyYXRpb25fbXMYBSABKAFIAIgBAUIVChNfbWVkaWFuX2R1cmF0aW9uX21zIpYCChVHZXRBdHRyaWJ1dGlvblJlcXVlc3QSKgoFc2NvcGUYASABKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlTY29wZRIsCgZ3aW5kb3cYAiABKAsyHC5wYXJsZXkubWV0cmljcy52MS5LcGlXaW5kb3cSPAoFbW9kZWwYAyABKA4yIy5wYXJsZXkubWV0cmljcy52MS5BdHRyaWJ1dGlvbk1vZGVsQgi6SAWCAQIQARJDCglkaW1lbnNpb24YBCABKA4yHC5wYXJsZXkubWV0cmljcy52MS5EaW1lbnNpb25CErpID4IBDBABGAAYARgCGAMYBhIgCg1sb29rYmFja19kYXlzGAUgASgFQgm6SAYaBBhaKAAifwoWR2V0QXR0cmlidXRpb25SZXNwb25zZRI1CgdjcmVkaXRzGAEgAygLMiQucGFybGV5Lm1ldHJpY3MudjEuQXR0cmlidXRpb25DcmVkaXQSLgoHY29udGV4dBgCIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQiegoRQXR0cmlidXRpb25DcmVkaXQSFwoPZGltZW5zaW9uX3ZhbHVlGAEgASgJEhUKDWN1cnJlbmN5X2NvZGUYAiABKAkSGgoSY3JlZGl0X21pbm9yX3VuaXRzGAMgASgDEhkKEWNvbnZlcnNpb25fY3JlZGl0GAQgASgBInEKFUdldERpYWxlY3RLcGlzUmVxdWVzdBIqCgVzY29wZRgBIAEoCzIbLnBhcmxleS5tZXRyaWNzLnYxLktwaVNjb3BlEiwKBndpbmRvdxgCIAEoCzIcLnBhcmxleS5tZXRyaWNzLnYxLktwaVdpbmRvdyKsAQoWR2V0RGlhbGVjdEtwaXNSZXNwb25zZRIrCgZ2YWx1ZXMYASADKAsyGy5wYXJsZXkubWV0cmljcy52MS5LcGlWYWx1ZRI1CgtkZWZpbml0aW9ucxgCIAMoCzIgLnBhcmxleS5tZXRyaWNzLnYxLktwaURlZmluaXRpb24SLgoHY29udGV4dBgDIAEoCzIdLnBhcmxleS5tZXRyaWNzLnYxLktwaUNvbnRleHQqgwEKDVJldGVudGlvbk1vZGUSHgoaUkVURU5USU9OX01PREVfVU5TUEVDSUZJRUQQABIYChRSRVRFTlRJT05fTU9ERV9FWEFDVBABEhwKGFJFVEVOVElPTl9NT0RFX1VOQk9VTkRFRBACEhoKFlJFVEVOVElPTl9NT0RFX0JSQUNLRVQQAyrOAQoQQXR0cmlidXRpb25Nb2RlbBIhCh1BVFRSSUJVVElPTl9NT0RFTF9VTlNQRUNJRklFRBAAEhoKFkFUVFJJQlVUSU9OX01PREVMX0xBU1QQARIbChdBVFRSSUJVVElPTl9NT0RFTF9GSVJTVBACEhwKGEFUVFJJQlVUSU9OX01PREVMX0xJTkVBUhADEiAKHEFUVFJJQlVUSU9OX01PREVMX1RJTUVfREVDQVkQBBIeChpBVFRSSUJVVElPTl9NT0RFTF9QT1NJVElPThAFMsgHCg9BbmFseXNpc1NlcnZpY2USYQoLQ29tcGFyZUtwaXMSJS5wYXJsZXkubWV0cmljcy52MS5Db21wYXJlS3Bpc1JlcXVlc3QaJi5wYXJsZXkubWV0cmljcy52MS5Db21wYXJlS3Bpc1Jlc3BvbnNlIgOQAgESZwoNRXhwbGFpbkNoYW5nZRInLnBhcmxleS5tZXRyaWNzLnYxLkV4cGxhaW5DaGFuZ2VSZXF1ZXN0GigucGFybGV5Lm1ldHJpY3MudjEuRXhwbGFpbkNoYW5nZVJlc3BvbnNlIgOQAgESbQoPRXhwbGFpblJldmlzaW9uEikucGFybGV5Lm1ldHJpY3MudjEuRXhwbGFpblJldmlzaW9uUmVxdWVzdBoqLnBhcmxleS5tZXRyaWNzLnYxLkV4cGxhaW5SZXZpc2lvblJlc3BvbnNlIgOQAgESWwoJUXVlcnlLcGlzEiMucGFybGV5Lm1ldHJpY3MudjEuUXVlcnlLcGlzUmVxdWVzdBokLnBhcmxleS5tZXRyaWNzLnYxLlF1ZXJ5S3Bpc1Jlc3BvbnNlIgOQAgESdgoSR2V0Q29ob3J0UmV0ZW50aW9uEiwucGFybGV5Lm1ldHJpY3MudjEuR2V0Q29ob3J0UmV0ZW50aW9uUmVxdWVzdBotLnBhcmxleS5tZXRyaWNzLnYxLkdldENvaG9ydFJldGVudGlvblJlc3BvbnNlIgOQAgESWwoJR2V0RnVubmVsEiMucGFybGV5Lm1ldHJpY3MudjEuR2V0RnVubmVsUmVxdWVzdBokLnBhcmxleS5tZXRyaWNzLnYxLkdldEZ1bm5lbFJlc3BvbnNlIgOQAgEScAoQR2V0TGlmZXRpbWVWYWx1ZRIqLnBhcmxleS5tZXRyaWNzLnYxLkdldExpZmV0aW1lVmFsdWVSZXF1ZXN0GisucGFybGV5Lm1ldHJpY3MudjEuR2V0TGlmZXRpbWVWYWx1ZVJlc3BvbnNlIgOQAgESagoOR2V0QXR0cmlidXRpb24SKC5wYXJsZXkubWV0cmljcy52MS5HZXRBdHRyaWJ1dGlvblJlcXVlc3QaKS5wYXJsZXkubWV0cmljcy52MS5HZXRBdHRyaWJ1dGlvblJlc3BvbnNlIgOQAgESagoOR2V0RGlhbGVjdEtwaXMSKC5wYXJsZXkubWV0cmljcy52MS5HZXREaWFsZWN0S3Bpc1JlcXVlc3QaKS5wYXJsZXkubWV0cmljcy52MS5HZXREaWFsZWN0S3Bpc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_parley_metrics_v1_kpi, file_parley_metrics_v1_metrics_service]);
 
 /**
  * Asks to compare.
@@ -609,27 +609,29 @@ export const KpiQueryRowSchema: GenMessage<KpiQueryRow> = /*@__PURE__*/
   messageDesc(file_parley_metrics_v1_analysis_service, 11);
 
 /**
- * Asks who comes back.
+ * Asks who comes back. At most 400 periods are read, those of the cohorts and those after them: more is refused with
+ * INVALID_ARGUMENT and reason `TOO_MANY_PERIODS`.
  *
  * @generated from message parley.metrics.v1.GetCohortRetentionRequest
  */
 export type GetCohortRetentionRequest = Message<"parley.metrics.v1.GetCohortRetentionRequest"> & {
   /**
-   * Of which bot, or all; a member begins with the first interaction in this scope.
+   * Of which bot, or all; a member begins with the first interaction ever in this scope.
    *
    * @generated from field: parley.metrics.v1.KpiScope scope = 1;
    */
   scope?: KpiScope | undefined;
 
   /**
-   * When members began.
+   * When members began. Where it starts or ends inside a period, its first or last cohort is of that part of the period;
+   * the periods after it are whole ones.
    *
    * @generated from field: parley.metrics.v1.KpiWindow window = 2;
    */
   window?: KpiWindow | undefined;
 
   /**
-   * The length of a period: day, week or month of the time zone.
+   * The length of a period: day, week or month of the time zone. Not said: day.
    *
    * @generated from field: parley.metrics.v1.Granularity granularity = 3;
    */
@@ -707,14 +709,14 @@ export const GetCohortRetentionResponseSchema: GenMessage<GetCohortRetentionResp
  */
 export type Cohort = Message<"parley.metrics.v1.Cohort"> & {
   /**
-   * The period's start, inclusive.
+   * From when on they began, inclusive: the period's start, or the window's.
    *
    * @generated from field: google.protobuf.Timestamp start = 1;
    */
   start?: Timestamp | undefined;
 
   /**
-   * The period's end, exclusive.
+   * Until when, exclusive: the period's end, or the window's.
    *
    * @generated from field: google.protobuf.Timestamp end = 2;
    */
@@ -756,14 +758,15 @@ export type RetentionCell = Message<"parley.metrics.v1.RetentionCell"> & {
   periodStart: number;
 
   /**
-   * The period after the last that is meant.
+   * The period after the last that is meant. 0 in the unbounded mode, where there is no last one.
    *
    * @generated from field: int32 period_end = 2;
    */
   periodEnd: number;
 
   /**
-   * The share of the cohort that came back. Absent while the period is not over for the whole cohort.
+   * The share of the cohort that came back. Absent while the period is not over for the whole cohort, or the watermark has
+   * not passed its end.
    *
    * @generated from field: parley.metrics.v1.KpiValue rate = 3;
    */
@@ -778,20 +781,205 @@ export const RetentionCellSchema: GenMessage<RetentionCell> = /*@__PURE__*/
   messageDesc(file_parley_metrics_v1_analysis_service, 15);
 
 /**
- * Asks where members are lost.
+ * Asks what members bring. At most 400 periods are read, as for retention.
  *
- * @generated from message parley.metrics.v1.GetFunnelRequest
+ * @generated from message parley.metrics.v1.GetLifetimeValueRequest
  */
-export type GetFunnelRequest = Message<"parley.metrics.v1.GetFunnelRequest"> & {
+export type GetLifetimeValueRequest = Message<"parley.metrics.v1.GetLifetimeValueRequest"> & {
   /**
-   * Of what.
+   * Of which bot or group, or all: of its conversations and of its conversions.
    *
    * @generated from field: parley.metrics.v1.KpiScope scope = 1;
    */
   scope?: KpiScope | undefined;
 
   /**
-   * When members sent their first message.
+   * When members began; cut into cohorts as for retention.
+   *
+   * @generated from field: parley.metrics.v1.KpiWindow window = 2;
+   */
+  window?: KpiWindow | undefined;
+
+  /**
+   * The length of a period: day, week or month of the time zone. Not said: day.
+   *
+   * @generated from field: parley.metrics.v1.Granularity granularity = 3;
+   */
+  granularity: Granularity;
+
+  /**
+   * How many periods after the first, 1 to 90. 0 is 12.
+   *
+   * @generated from field: int32 period_count = 4;
+   */
+  periodCount: number;
+
+  /**
+   * Which share of the revenue is left of it, above 0 up to 1, for the forecast. Absent: 1.
+   *
+   * @generated from field: optional double margin = 5;
+   */
+  margin?: number | undefined;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetLifetimeValueRequest.
+ * Use `create(GetLifetimeValueRequestSchema)` to create a new message.
+ */
+export const GetLifetimeValueRequestSchema: GenMessage<GetLifetimeValueRequest> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_analysis_service, 16);
+
+/**
+ * Says what members bring. Amounts are in units of the tenant's currency; what was earned in others is left out.
+ *
+ * @generated from message parley.metrics.v1.GetLifetimeValueResponse
+ */
+export type GetLifetimeValueResponse = Message<"parley.metrics.v1.GetLifetimeValueResponse"> & {
+  /**
+   * The cohorts, the earliest first.
+   *
+   * @generated from field: repeated parley.metrics.v1.LifetimeCohort cohorts = 1;
+   */
+  cohorts: LifetimeCohort[];
+
+  /**
+   * All cohorts together; in each period only those for which it is over.
+   *
+   * @generated from field: repeated parley.metrics.v1.LifetimeCell overall = 2;
+   */
+  overall: LifetimeCell[];
+
+  /**
+   * Net revenue of the cohorts' members by members who were there, per period, over the periods that are over.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue revenue_per_period = 3;
+   */
+  revenuePerPeriod?: KpiValue | undefined;
+
+  /**
+   * Share of the cohorts' members who were there in a period and not in the next.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue churn_rate = 4;
+   */
+  churnRate?: KpiValue | undefined;
+
+  /**
+   * The margin that was used.
+   *
+   * @generated from field: double margin = 5;
+   */
+  margin: number;
+
+  /**
+   * `revenue_per_period` times the margin by `churn_rate`: a forecast that assumes that nothing changes. Absent where
+   * nobody leaves, or nothing is known of it.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue expected_lifetime_value = 6;
+   */
+  expectedLifetimeValue?: KpiValue | undefined;
+
+  /**
+   * For what, and how complete.
+   *
+   * @generated from field: parley.metrics.v1.KpiContext context = 7;
+   */
+  context?: KpiContext | undefined;
+};
+
+/**
+ * Describes the message parley.metrics.v1.GetLifetimeValueResponse.
+ * Use `create(GetLifetimeValueResponseSchema)` to create a new message.
+ */
+export const GetLifetimeValueResponseSchema: GenMessage<GetLifetimeValueResponse> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_analysis_service, 17);
+
+/**
+ * Members who began in the same period, and what they brought.
+ *
+ * @generated from message parley.metrics.v1.LifetimeCohort
+ */
+export type LifetimeCohort = Message<"parley.metrics.v1.LifetimeCohort"> & {
+  /**
+   * From when on they began, inclusive.
+   *
+   * @generated from field: google.protobuf.Timestamp start = 1;
+   */
+  start?: Timestamp | undefined;
+
+  /**
+   * Until when, exclusive.
+   *
+   * @generated from field: google.protobuf.Timestamp end = 2;
+   */
+  end?: Timestamp | undefined;
+
+  /**
+   * How many members began.
+   *
+   * @generated from field: int64 member_count = 3;
+   */
+  memberCount: bigint;
+
+  /**
+   * What they have brought, by period.
+   *
+   * @generated from field: repeated parley.metrics.v1.LifetimeCell cells = 4;
+   */
+  cells: LifetimeCell[];
+};
+
+/**
+ * Describes the message parley.metrics.v1.LifetimeCohort.
+ * Use `create(LifetimeCohortSchema)` to create a new message.
+ */
+export const LifetimeCohortSchema: GenMessage<LifetimeCohort> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_analysis_service, 18);
+
+/**
+ * What was brought by the end of a period.
+ *
+ * @generated from message parley.metrics.v1.LifetimeCell
+ */
+export type LifetimeCell = Message<"parley.metrics.v1.LifetimeCell"> & {
+  /**
+   * The period after the beginning; 0 is that of the beginning itself.
+   *
+   * @generated from field: int32 period = 1;
+   */
+  period: number;
+
+  /**
+   * Net revenue from the beginning to the end of the period, by all members of the cohort; the numerator is the sum.
+   * Absent while the period is not over.
+   *
+   * @generated from field: parley.metrics.v1.KpiValue value = 2;
+   */
+  value?: KpiValue | undefined;
+};
+
+/**
+ * Describes the message parley.metrics.v1.LifetimeCell.
+ * Use `create(LifetimeCellSchema)` to create a new message.
+ */
+export const LifetimeCellSchema: GenMessage<LifetimeCell> = /*@__PURE__*/
+  messageDesc(file_parley_metrics_v1_analysis_service, 19);
+
+/**
+ * Asks where members are lost. Who is anonymous is in no step. More than 2,000,000 interactions and conversions are
+ * refused with RESOURCE_EXHAUSTED and reason `TOO_MANY_ROWS`.
+ *
+ * @generated from message parley.metrics.v1.GetFunnelRequest
+ */
+export type GetFunnelRequest = Message<"parley.metrics.v1.GetFunnelRequest"> & {
+  /**
+   * Of what: interactions and conversions of this bot or group.
+   *
+   * @generated from field: parley.metrics.v1.KpiScope scope = 1;
+   */
+  scope?: KpiScope | undefined;
+
+  /**
+   * When members sent their first message of the window.
    *
    * @generated from field: parley.metrics.v1.KpiWindow window = 2;
    */
@@ -810,7 +998,7 @@ export type GetFunnelRequest = Message<"parley.metrics.v1.GetFunnelRequest"> & {
  * Use `create(GetFunnelRequestSchema)` to create a new message.
  */
 export const GetFunnelRequestSchema: GenMessage<GetFunnelRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 16);
+  messageDesc(file_parley_metrics_v1_analysis_service, 20);
 
 /**
  * Says where members are lost.
@@ -819,7 +1007,8 @@ export const GetFunnelRequestSchema: GenMessage<GetFunnelRequest> = /*@__PURE__*
  */
 export type GetFunnelResponse = Message<"parley.metrics.v1.GetFunnelResponse"> & {
   /**
-   * `message`, `visit`, `checkout`, `purchase`.
+   * `message`; `visit`: a conversion that visited or purchased; `checkout`: one with a completed checkout; `purchase`: one
+   * that purchased. One conversion may be several steps at once; a step without the one before it is none.
    *
    * @generated from field: repeated parley.metrics.v1.FunnelStep steps = 1;
    */
@@ -838,7 +1027,7 @@ export type GetFunnelResponse = Message<"parley.metrics.v1.GetFunnelResponse"> &
  * Use `create(GetFunnelResponseSchema)` to create a new message.
  */
 export const GetFunnelResponseSchema: GenMessage<GetFunnelResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 17);
+  messageDesc(file_parley_metrics_v1_analysis_service, 21);
 
 /**
  * One step of a funnel.
@@ -887,16 +1076,17 @@ export type FunnelStep = Message<"parley.metrics.v1.FunnelStep"> & {
  * Use `create(FunnelStepSchema)` to create a new message.
  */
 export const FunnelStepSchema: GenMessage<FunnelStep> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 18);
+  messageDesc(file_parley_metrics_v1_analysis_service, 22);
 
 /**
- * Asks what earned the money.
+ * Asks what earned the money. More than 2,000,000 interactions in the window and the lookback before it, or pairs of a
+ * conversion and an interaction before it, are refused with RESOURCE_EXHAUSTED and reason `TOO_MANY_ROWS`.
  *
  * @generated from message parley.metrics.v1.GetAttributionRequest
  */
 export type GetAttributionRequest = Message<"parley.metrics.v1.GetAttributionRequest"> & {
   /**
-   * Of which conversions.
+   * Of which conversions; all interactions of their members share in the credit.
    *
    * @generated from field: parley.metrics.v1.KpiScope scope = 1;
    */
@@ -917,7 +1107,7 @@ export type GetAttributionRequest = Message<"parley.metrics.v1.GetAttributionReq
   model: AttributionModel;
 
   /**
-   * To what: bots, groups, intents, channels.
+   * To what: bots, groups, intents, channels. Not said: bots.
    *
    * @generated from field: parley.metrics.v1.Dimension dimension = 4;
    */
@@ -936,7 +1126,7 @@ export type GetAttributionRequest = Message<"parley.metrics.v1.GetAttributionReq
  * Use `create(GetAttributionRequestSchema)` to create a new message.
  */
 export const GetAttributionRequestSchema: GenMessage<GetAttributionRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 19);
+  messageDesc(file_parley_metrics_v1_analysis_service, 23);
 
 /**
  * Says what earned the money.
@@ -945,7 +1135,8 @@ export const GetAttributionRequestSchema: GenMessage<GetAttributionRequest> = /*
  */
 export type GetAttributionResponse = Message<"parley.metrics.v1.GetAttributionResponse"> & {
   /**
-   * The credits, the largest first; `unknown` for conversions before which nothing is known.
+   * The credits, those in the tenant's currency first, then by currency; in each the largest first. `unknown` is what
+   * conversions earned before which nothing is known, and interactions that don't say the dimension.
    *
    * @generated from field: repeated parley.metrics.v1.AttributionCredit credits = 1;
    */
@@ -964,7 +1155,7 @@ export type GetAttributionResponse = Message<"parley.metrics.v1.GetAttributionRe
  * Use `create(GetAttributionResponseSchema)` to create a new message.
  */
 export const GetAttributionResponseSchema: GenMessage<GetAttributionResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 20);
+  messageDesc(file_parley_metrics_v1_analysis_service, 24);
 
 /**
  * What one value of the dimension earned.
@@ -987,14 +1178,15 @@ export type AttributionCredit = Message<"parley.metrics.v1.AttributionCredit"> &
   currencyCode: string;
 
   /**
-   * Its credit, in minor units, less refunds. All of them add up to the revenue of the conversions.
+   * Its credit, in minor units, less what was ever refunded of the conversions. All of them add up to what the window's
+   * conversions earned less their refunds, exactly.
    *
    * @generated from field: int64 credit_minor_units = 3;
    */
   creditMinorUnits: bigint;
 
   /**
-   * Its credit in conversions.
+   * Its credit in conversions of a value above 0.
    *
    * @generated from field: double conversion_credit = 4;
    */
@@ -1006,7 +1198,7 @@ export type AttributionCredit = Message<"parley.metrics.v1.AttributionCredit"> &
  * Use `create(AttributionCreditSchema)` to create a new message.
  */
 export const AttributionCreditSchema: GenMessage<AttributionCredit> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 21);
+  messageDesc(file_parley_metrics_v1_analysis_service, 25);
 
 /**
  * Asks for other products' figures.
@@ -1034,7 +1226,7 @@ export type GetDialectKpisRequest = Message<"parley.metrics.v1.GetDialectKpisReq
  * Use `create(GetDialectKpisRequestSchema)` to create a new message.
  */
 export const GetDialectKpisRequestSchema: GenMessage<GetDialectKpisRequest> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 22);
+  messageDesc(file_parley_metrics_v1_analysis_service, 26);
 
 /**
  * Gives other products' figures.
@@ -1044,6 +1236,7 @@ export const GetDialectKpisRequestSchema: GenMessage<GetDialectKpisRequest> = /*
 export type GetDialectKpisResponse = Message<"parley.metrics.v1.GetDialectKpisResponse"> & {
   /**
    * The figures, in the order of their definition ids: `google.v1/…`, `intercom.v1/…`, `microsoft.v1/…`, `zendesk.v1/…`.
+   * Each definition says in words where what Parley knows differs from the rule.
    *
    * @generated from field: repeated parley.metrics.v1.KpiValue values = 1;
    */
@@ -1069,7 +1262,7 @@ export type GetDialectKpisResponse = Message<"parley.metrics.v1.GetDialectKpisRe
  * Use `create(GetDialectKpisResponseSchema)` to create a new message.
  */
 export const GetDialectKpisResponseSchema: GenMessage<GetDialectKpisResponse> = /*@__PURE__*/
-  messageDesc(file_parley_metrics_v1_analysis_service, 23);
+  messageDesc(file_parley_metrics_v1_analysis_service, 27);
 
 /**
  * How a return is counted.
@@ -1185,7 +1378,8 @@ export const AttributionModelSchema: GenEnum<AttributionModel> = /*@__PURE__*/
  * Questions that go beyond one figure: what changed and why, who comes back, where they are lost, what earned the money,
  * and what others would call it.
  *
- * Every call needs a tenant's key of scope `read`; errors are those of MetricsService. Not served yet: UNIMPLEMENTED.
+ * Every call needs a tenant's key of scope `read`; errors are those of MetricsService. Not served yet, UNIMPLEMENTED:
+ * CompareKpis, ExplainChange, ExplainRevision, QueryKpis.
  *
  * @generated from service parley.metrics.v1.AnalysisService
  */
@@ -1252,6 +1446,16 @@ export const AnalysisService: GenService<{
     methodKind: "unary";
     input: typeof GetFunnelRequestSchema;
     output: typeof GetFunnelResponseSchema;
+  },
+  /**
+   * Returns what members have brought since they began, by cohort, and what one may bring.
+   *
+   * @generated from rpc parley.metrics.v1.AnalysisService.GetLifetimeValue
+   */
+  getLifetimeValue: {
+    methodKind: "unary";
+    input: typeof GetLifetimeValueRequestSchema;
+    output: typeof GetLifetimeValueResponseSchema;
   },
   /**
    * Shares the revenue of the window out among the interactions that came before it. The credits add up to the revenue to

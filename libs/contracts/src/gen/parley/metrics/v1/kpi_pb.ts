@@ -1105,7 +1105,7 @@ export type KpiDefinition = Message<"parley.metrics.v1.KpiDefinition"> & {
 
   /**
    * The dashboard it is on: `customer_experience`, `operational`, `engagement`, `real_time`, `health`, `conversations`,
-   * `revenue`, `audience`, `dialects`.
+   * `revenue`, `audience`, `dialects`, `analyses`.
    *
    * @generated from field: string group = 3;
    */
