@@ -1,5 +1,29 @@
 import { figures } from './figures.ts';
+import { funnelOverallRate, funnelStepRate } from './funnel-kpis.ts';
 import type { KpiMeaning } from './kpi-definition.ts';
+import {
+  cohortChurnRate,
+  cohortLifetimeValue,
+  cohortRevenuePerPeriod,
+  expectedLifetimeValue,
+} from './lifetime-value.ts';
+import { bracketRetentionRate, exactRetentionRate, unboundedRetentionRate } from './retention-kpis.ts';
+
+/** What analyses tell, which is not of one window alone. */
+const analysisMeanings: readonly KpiMeaning[] = [
+  exactRetentionRate,
+  unboundedRetentionRate,
+  bracketRetentionRate,
+  funnelStepRate,
+  funnelOverallRate,
+  cohortLifetimeValue,
+  cohortRevenuePerPeriod,
+  cohortChurnRate,
+  expectedLifetimeValue,
+];
 
 /** What every figure means, in the order of their ids. */
-export const allKpiMeanings: readonly KpiMeaning[] = figures.map(({ meaning }) => meaning);
+export const allKpiMeanings: readonly KpiMeaning[] = [
+  ...figures.map(({ meaning }) => meaning),
+  ...analysisMeanings,
+].toSorted((one, other) => (one.definitionId < other.definitionId ? -1 : 1));

@@ -1,22 +1,31 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cohortRetention } from './cohort-retention.ts';
-import type { RetentionInput } from './cohort-retention.ts';
+import * as retention from './cohort-retention.ts';
+import type { MemberSets, RetentionInput } from './cohort-retention.ts';
 
-const input: RetentionInput = {
-  periods: [
-    [1, 2, 3, 9],
-    [1, 4],
-    [2, 5],
-    [1, 4, 5],
-  ],
+const sets: MemberSets<readonly number[]> = {
+  count: ({ length }) => length,
+  countCommon: (members, others) => members.filter((member) => others.flat().includes(member)).length,
+  unite: (all) => [...new Set(all.flat())],
+  without: (members, others) => members.filter((member) => !others.includes(member)),
+};
+const cohortRetention = (told: RetentionInput<readonly number[]>) => retention.cohortRetention(told, sets);
+
+const periods = [
+  [1, 2, 3, 9],
+  [1, 4],
+  [2, 5],
+  [1, 4, 5],
+];
+const input: RetentionInput<readonly number[]> = {
+  beginnings: periods,
+  periods,
   known: [9],
-  cohortCount: 4,
   completedCount: 3,
   mode: 'exact',
   periodCount: 2,
 };
-const counts = (told: RetentionInput) =>
+const counts = (told: RetentionInput<readonly number[]>) =>
   cohortRetention(told).cohorts.map(({ cells }) => cells.map(({ returnedCount }) => returnedCount));
 
 test('exact retention counts who came back in the very period, and tells nothing of what is not over', () => {
@@ -51,6 +60,13 @@ test('brackets count who came back in a range, each as long as told', () => {
   ]);
 });
 
+test('a cohort may begin in a part of its period, and returns count in all of it', () => {
+  const told = cohortRetention({ ...input, beginnings: [[1, 2, 3, 9], [4]], completedCount: 4 });
+  expect(told.cohorts.map(({ memberCount }) => memberCount)).toEqual([3, 1]);
+  const half = cohortRetention({ ...input, beginnings: [[2]], completedCount: 4 });
+  expect(half.cohorts[0]?.cells.map(({ returnedCount }) => returnedCount)).toEqual([1, 0, 1]);
+});
+
 test('all cohorts together are those that are long enough known', () => {
   expect(cohortRetention(input).overall).toEqual([
     { start: 0, end: 1, memberCount: 5, returnedCount: 5 },
@@ -63,7 +79,7 @@ test('a member is of one cohort, everybody comes back in period 0, and unbounded
   const day = fc.uniqueArray(fc.nat(12), { maxLength: 8 });
   fc.assert(
     fc.property(fc.array(day, { minLength: 1, maxLength: 7 }), day, (periods, known) => {
-      const told = { ...input, periods, known, cohortCount: periods.length, completedCount: periods.length };
+      const told = { ...input, beginnings: periods, periods, known, completedCount: periods.length };
       const { cohorts } = cohortRetention({ ...told, mode: 'unbounded', periodCount: 6 });
       const everybody = new Set(periods.flat().filter((member) => !known.includes(member)));
       expect(cohorts.reduce((sum, { memberCount }) => sum + memberCount, 0)).toBe(everybody.size);

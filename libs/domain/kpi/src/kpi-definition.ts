@@ -32,7 +32,8 @@ export type KpiGroup =
   | 'conversations'
   | 'dialects'
   | 'revenue'
-  | 'audience';
+  | 'audience'
+  | 'analyses';
 
 /** What one figure means. A definition never changes; a change makes one with another version. */
 export interface KpiMeaning {

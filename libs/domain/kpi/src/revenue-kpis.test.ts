@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { addRevenue, conversionRevenue, emptyRevenue, isNoRevenue, refundRevenue } from './revenue.ts';
 import type { RevenueSums } from './revenue.ts';
-import { expectedLifetimeValue, observedLifetimeValue, revenueKpis } from './revenue-kpis.ts';
+import { revenueKpis } from './revenue-kpis.ts';
 import type { RevenueFacts } from './revenue-kpis.ts';
 
 const sumOf = (parts: readonly (RevenueSums | undefined)[]): RevenueSums =>
@@ -107,15 +107,4 @@ test('the mean order has an interval from thirty orders on', () => {
   const { interval } = orders(30).avgOrderValue;
   expect(interval?.lower).toBeCloseTo(1.113498, 6);
   expect(interval?.upper).toBeCloseTo(1.176502, 6);
-});
-
-test('a lifetime is worth what the formula says, and no bound is no figure', () => {
-  expect(expectedLifetimeValue(1_000, { margin: 0.8, churn: 0.05 })).toBe(16_000);
-  expect(expectedLifetimeValue(1_000, { margin: 0.8, churn: 0 })).toBeUndefined();
-  expect(() => expectedLifetimeValue(1, { margin: 2, churn: 0.1 })).toThrow(RangeError);
-});
-
-test('what a cohort has brought grows by what came, and is not told of what is not over', () => {
-  expect(observedLifetimeValue(4, [400n, 200n, -100n, 50n], 3)).toEqual([100, 150, 125, undefined]);
-  expect(observedLifetimeValue(0, [400n], 1)).toEqual([undefined]);
 });

@@ -206,41 +206,6 @@ export function revenueIn(currencyCode: string, byCurrency: Revenue): RevenueSum
   return byCurrency.get(currencyCode) ?? emptyRevenue;
 }
 
-/**
- * What a member brings in all: the revenue per member and period, of which `margin` (0 to 1) is left, as long as members
- * stay, of whom the share `churn` (above 0, to 1) leaves in each period. In the unit of what is given; undefined where nobody leaves,
- * since then it has no bound. A forecast by a formula, unlike `observedLifetimeValue`.
- *
- * Definition D14.
- */
-export function expectedLifetimeValue(
-  perMember: number,
-  { margin, churn }: { readonly margin: number; readonly churn: number },
-): number | undefined {
-  if (!(margin >= 0 && margin <= 1 && churn >= 0 && churn <= 1)) {
-    throw new RangeError(`Margin and churn must lie between 0 and 1; these are ${margin} and ${churn}.`);
-  }
-  return churn === 0 ? undefined : (perMember * margin) / churn;
-}
-
-/**
- * What each member of a cohort has brought by the end of each period since they began, refunds taken off, in minor units:
- * it assumes nothing. Periods that are not over have no figure. No members: none have.
- * @param net by period, the first one that in which they began.
- * @param maturePeriods how many periods are over for the whole cohort.
- */
-export function observedLifetimeValue(
-  memberCount: number,
-  net: readonly bigint[],
-  maturePeriods: number,
-): readonly (number | undefined)[] {
-  let sum = 0n;
-  return net.map((value, period) => {
-    sum += value;
-    return memberCount > 0 && period < maturePeriods ? Number(sum) / memberCount : undefined;
-  });
-}
-
 function orders({ revenue: sums }: RevenueFacts): number {
   return Number(sums.orderCount);
 }
