@@ -9,7 +9,7 @@ const groups = ['', 'shop', 'app'];
 const people = ['ann', 'bob', 'cyd', 'dee'];
 const users = ['u1', 'u2', 'u3'];
 const channels = ['', 'web', 'phone'];
-export const segments = ['free_user', 'paid_subscriber', 'beta, "new" {x}'];
+const segments = ['free_user', 'paid_subscriber', 'beta, "new" {x}'];
 const currencies = ['USD', 'EUR'];
 const intents = ['', 'buy', 'escalate', 'abandoned', 'fallback', 'Escalate'];
 export const sentiments = [null, 'positive', 'neutral', 'negative'] as const;
@@ -38,9 +38,9 @@ const dialogue = fc.record({
     fc.record({
       at: time,
       outcome: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const),
+      checkoutCompleted: fc.boolean(),
       bot: fc.constantFrom('', ...bots),
       group: fc.constantFrom('', 'shop'),
-      intent: fc.constantFrom('', '', 'buy', 'upsell'),
       member: fc.constantFrom('', '', ...people),
       value: fc.option(
         fc.record({
@@ -144,9 +144,9 @@ export function eventsOf({ dialogues, members, users: records }: World, tenantId
                   value: {
                     interactionId: `i${n}`,
                     outcome: c.outcome,
+                    checkoutCompleted: c.checkoutCompleted,
                     botId: c.bot,
                     groupId: c.group,
-                    intent: c.intent,
                     memberId: c.member,
                     ...(c.value === null ? {} : { value: money(c.value) }),
                   },

@@ -80,6 +80,7 @@ export interface ConversionEvent extends Told {
   /** Undefined: the interaction's. */
   readonly member: MemberName | undefined;
   readonly outcome: Outcome;
+  readonly checkoutCompleted: boolean;
   readonly valueMinorUnits: bigint;
   readonly currencyCode: string;
 }
@@ -204,7 +205,8 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
       };
     }
     case 'conversion': {
-      const { interactionId, botId, groupId, memberId, intent, outcome, value } = payload.value;
+      const { interactionId, botId, groupId, memberId, intent, outcome, checkoutCompleted, value } =
+        payload.value;
       return {
         ...told,
         kind: 'conversion',
@@ -214,6 +216,7 @@ function parsePayload(told: Told, payload: Event['payload']): FactEvent | undefi
         intent,
         member: memberId === '' ? undefined : memberNamed(told.tenantId, memberId),
         outcome: parseNumber(outcome, outcomes),
+        checkoutCompleted,
         valueMinorUnits: value?.minorUnits ?? 0n,
         currencyCode: value?.currencyCode ?? '',
       };

@@ -53,6 +53,7 @@ export interface ConversionFact extends History {
   readonly groupId: string;
   readonly intent: string;
   readonly outcome: Outcome;
+  readonly checkoutCompleted: boolean;
   readonly valueMinorUnits: bigint;
   /** Empty: no value was given. */
   readonly currencyCode: string;

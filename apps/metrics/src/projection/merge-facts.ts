@@ -80,6 +80,7 @@ export function toConversionFact(
       groupId: unknown,
       intent: unknown,
       outcome: event.outcome,
+      checkoutCompleted: event.checkoutCompleted,
       valueMinorUnits: event.valueMinorUnits,
       currencyCode: event.currencyCode,
       refundedMinorUnits: 0n,

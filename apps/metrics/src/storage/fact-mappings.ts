@@ -49,6 +49,7 @@ export const conversionMapping: FactMapping<ConversionFact> = {
     ['group_id', 'text', 'groupId'],
     ['intent', 'text', 'intent'],
     ['outcome', 'int2', 'outcome'],
+    ['checkout_completed', 'bool', 'checkoutCompleted'],
     ['value_minor_units', 'int8', 'valueMinorUnits'],
     ['currency_code', 'text', 'currencyCode'],
     ['refunded_minor_units', 'int8', 'refundedMinorUnits'],

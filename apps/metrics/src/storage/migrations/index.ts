@@ -9,7 +9,7 @@ import { createConversations } from './0007-create-conversations.ts';
 import { keepLatencyAndRevenue } from './0008-keep-latency-and-revenue.ts';
 import { keepSegments } from './0009-keep-segments.ts';
 import { createHealthSettings } from './0010-create-health-settings.ts';
-import { keepVerifications } from './0015-keep-verifications.ts';
+import { keepCheckouts } from './0012-keep-checkouts.ts';
 
 /** In the order in which they are applied. */
 export const migrations: readonly NamedMigration[] = [
@@ -23,5 +23,5 @@ export const migrations: readonly NamedMigration[] = [
   keepLatencyAndRevenue,
   keepSegments,
   createHealthSettings,
-  keepVerifications,
+  keepCheckouts,
 ];
