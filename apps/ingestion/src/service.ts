@@ -136,7 +136,6 @@ export async function createIngestionService(
     holder,
     now,
     logger,
-    nightly: config.verifyAtHour === undefined ? undefined : { atHour: config.verifyAtHour },
   });
   projections.start();
   closers.push('projections', () => projections.close());

@@ -4,6 +4,7 @@ import type { Client } from '@connectrpc/connect';
 import { createLocalResolver, createPositionSealer, generateApiKey } from '@parley/access';
 import type { NewApiKey, PositionSealer, Scope, Tenant } from '@parley/access';
 import { Health } from '@parley/contracts/grpc/health/v1/health';
+import { AnalysisService } from '@parley/contracts/parley/metrics/v1/analysis_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
 import { createHealthRegistry, createTransportTo, startRpcServer } from '@parley/rpc';
@@ -43,6 +44,7 @@ export interface TestService {
   tell(events: readonly NewEvent[]): Promise<void>;
   as(caller: CallerOptions): MetricsClient;
   settingsAs(caller: CallerOptions): Client<typeof SettingsService>;
+  analysesAs(caller: CallerOptions): Client<typeof AnalysisService>;
   /** By a key of scope `read` of tenant A: UTC and USD; and of tenant B: New York and USD. */
   readonly a: MetricsClient;
   readonly b: MetricsClient;
@@ -129,6 +131,7 @@ export async function startService(
     database,
     positions,
     as,
+    analysesAs: (caller) => createClient(AnalysisService, transportOf(caller)),
     settingsAs: (caller) => createClient(SettingsService, transportOf(caller)),
     a,
     b: as({ credential: directory.add(b1, ['read']), protocol: 'connect' }),

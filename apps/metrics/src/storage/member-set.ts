@@ -1,8 +1,9 @@
+import type { MemberSets } from '@parley/kpi';
 import { RoaringBitmap32 } from 'roaring-wasm';
 
 /**
  * Members as a Roaring bitmap in the portable format. The same members are always the same bytes, so that sets can be
- * compared without reading them. Bitmaps live outside the garbage collector: none leaves this file.
+ * compared without reading them. Bitmaps live outside the garbage collector: none outlives what this file hands it to.
  */
 export type MemberSet = Uint8Array;
 
@@ -66,5 +67,61 @@ export function uniteMembers(sets: readonly MemberSet[], ordinals: readonly numb
     return union.toUint32Array();
   } finally {
     union.dispose();
+  }
+}
+
+/** Members to reckon with, inside the space that they were made in. */
+export type LiveMembers = RoaringBitmap32;
+
+/** Where sets of members are reckoned with. */
+export interface MemberSpace extends MemberSets<LiveMembers> {
+  /** Everybody who is in one of the sets or among the ordinals. */
+  readonly load: (sets: readonly MemberSet[], ordinals: readonly number[]) => LiveMembers;
+  /** How many of them are in both others. */
+  readonly countInBoth: (members: LiveMembers, one: LiveMembers, other: LiveMembers) => number;
+  /** Their ordinals, ascending. */
+  readonly ordinalsOf: (members: LiveMembers) => Uint32Array;
+}
+
+/** Hands out a space; when `work` has ended, all that was made in it is let go. */
+export async function inMemberSpace<T>(work: (space: MemberSpace) => Promise<T>): Promise<T> {
+  const live: LiveMembers[] = [];
+  const keep = (bitmap: RoaringBitmap32): LiveMembers => {
+    live.push(bitmap);
+    return bitmap;
+  };
+  /** What is needed for a moment alone. */
+  const briefly = <Result>(bitmap: RoaringBitmap32, use: (bitmap: RoaringBitmap32) => Result): Result => {
+    try {
+      return use(bitmap);
+    } finally {
+      bitmap.dispose();
+    }
+  };
+  try {
+    return await work({
+      load(sets, ordinals) {
+        const union = keep(new RoaringBitmap32());
+        for (const set of sets) {
+          briefly(RoaringBitmap32.deserialize('portable', set), (bitmap) => union.orInPlace(bitmap));
+        }
+        union.addMany(ordinals);
+        return union;
+      },
+      count: (members) => members.size,
+      countCommon(members, others) {
+        const [first, ...more] = others;
+        if (first === undefined) return 0;
+        if (more.length === 0) return members.andCardinality(first);
+        return briefly(RoaringBitmap32.orMany([...others]), (union) => members.andCardinality(union));
+      },
+      countInBoth: (members, one, other) =>
+        briefly(RoaringBitmap32.and(members, one), (common) => common.andCardinality(other)),
+      unite: (sets) => keep(RoaringBitmap32.orMany([...sets])),
+      without: (members, others) => keep(RoaringBitmap32.andNot(members, others)),
+      ordinalsOf: (members) => members.toUint32Array(),
+    });
+  } finally {
+    for (const bitmap of live) bitmap.dispose();
   }
 }

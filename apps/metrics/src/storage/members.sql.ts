@@ -3,6 +3,7 @@ import { cutParameters } from './cut-parameters.ts';
 import type { CutWindow } from './cut-parameters.ts';
 import type { ReadScope } from './kpi-state.sql.ts';
 import { uniteMembers } from './member-set.ts';
+import type { MemberSet } from './member-set.ts';
 
 /** Which sets are asked for, and which facts say the same inside an hour. */
 interface MemberSource {
@@ -77,7 +78,21 @@ export function readMembers(
   scope: ReadScope,
   windows: readonly CutWindow[],
 ): Promise<readonly Uint32Array[]> {
-  return read(tx, scope, windows, scope.groupId === '' ? membersSql : groupMembersOfWindowsSql, []);
+  return readMemberSets(tx, scope, windows, uniteMembers);
+}
+
+/** The same, made of their sets and ordinals by `load`. */
+export function readMemberSets<Members>(
+  tx: Transaction,
+  scope: ReadScope,
+  windows: readonly CutWindow[],
+  load: Load<Members>,
+): Promise<readonly Members[]> {
+  return read(tx, scope, windows, {
+    statement: scope.groupId === '' ? membersSql : groupMembersOfWindowsSql,
+    further: [],
+    load,
+  });
 }
 
 /** Who paid in that currency in the window. */
@@ -88,17 +103,29 @@ export async function readPayers(
   currencyCode: string,
 ): Promise<Uint32Array> {
   const statement = scope.groupId === '' ? payersSql : groupPayersSql;
-  const [payers = new Uint32Array()] = await read(tx, scope, [window], statement, [currencyCode]);
+  const [payers = new Uint32Array()] = await read(tx, scope, [window], {
+    statement,
+    further: [currencyCode],
+    load: uniteMembers,
+  });
   return payers;
 }
 
-async function read(
+/** Makes one set of sets and ordinals. */
+type Load<Members> = (sets: readonly MemberSet[], ordinals: readonly number[]) => Members;
+
+interface Reading<Members> {
+  readonly statement: Parameters<Transaction['query']>[0];
+  readonly further: readonly unknown[];
+  readonly load: Load<Members>;
+}
+
+async function read<Members>(
   tx: Transaction,
   { partition, tenantId, generation, botId, groupId }: ReadScope,
   windows: readonly CutWindow[],
-  statement: Parameters<Transaction['query']>[0],
-  further: readonly unknown[],
-): Promise<readonly Uint32Array[]> {
+  { statement, further, load }: Reading<Members>,
+): Promise<readonly Members[]> {
   const asked =
     groupId === ''
       ? // Quarter hours have no sets of their own.
@@ -120,5 +147,5 @@ async function read(
     if (row.members !== null) sets[row.position]?.push(row.members);
     for (const ordinal of row.ordinals ?? []) ordinals[row.position]?.push(ordinal);
   }
-  return windows.map((_, position) => uniteMembers(sets[position] ?? [], ordinals[position] ?? []));
+  return windows.map((_, position) => load(sets[position] ?? [], ordinals[position] ?? []));
 }
