@@ -370,12 +370,23 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     });
   program
     .command('verify')
-    .description('compute projections once more from the log and compare')
+    .description('compute projections once more from the log and compare; 3 when anything differs')
     .argument('[projection]', 'only this one')
+    .option('--from <time>', 'compare only what is of this instant or date (UTC) or later')
+    .option('--to <time>', 'compare only what is before this instant or date (UTC)')
+    .option('--tenant <name>', 'compare only what is of this tenant')
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, options) => {
       const { verifyCommand } = await import('./commands/projections.ts');
       ended(await verifyCommand(session, name, options));
+    });
+  program
+    .command('verifications')
+    .description('print what the verifications at night have found; 3 when the latest found something')
+    .option('--json', 'print JSON')
+    .action(async (options) => {
+      const { listVerificationsCommand } = await import('./commands/projections.ts');
+      ended(await listVerificationsCommand(session, options));
     });
   program
     .command('rebuild')

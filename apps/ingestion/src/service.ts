@@ -136,6 +136,7 @@ export async function createIngestionService(
     holder,
     now,
     logger,
+    nightly: config.verifyAtHour === undefined ? undefined : { atHour: config.verifyAtHour },
   });
   projections.start();
   closers.push('projections', () => projections.close());

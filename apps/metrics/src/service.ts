@@ -73,6 +73,7 @@ export async function createMetricsService(
     holder,
     now,
     logger,
+    nightly: config.verifyAtHour === undefined ? undefined : { atHour: config.verifyAtHour },
     reachFailpoint,
   });
   projections.start();

@@ -12,6 +12,9 @@ import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
 import { countAwaiting, readConversationState } from '../src/storage/conversation-state.sql.ts';
 import type { CutWindow } from '../src/storage/cut-parameters.ts';
+import { createFactSource } from '../src/storage/fact-source.ts';
+import type { FactSourceOptions } from '../src/storage/fact-source.ts';
+import type { FigureSource } from '../src/storage/figure-source.ts';
 import { anyAttributes, readKpiState } from '../src/storage/kpi-state.sql.ts';
 import { readLatencyBins } from '../src/storage/latency-bins.sql.ts';
 import { readMembers, readPayers } from '../src/storage/members.sql.ts';
@@ -53,6 +56,8 @@ export interface MetricsRows {
   /** Of each stretch of time. */
   members(stretches: readonly Range[], scope?: Scope): Promise<readonly Uint32Array[]>;
   payers(stretch: Range, currencyCode: string, scope?: Scope): Promise<Uint32Array>;
+  /** Asks facts in one snapshot. */
+  facts<T>(scope: Scope, options: FactSourceOptions, ask: (source: FigureSource) => Promise<T>): Promise<T>;
 }
 
 /** Where the tests' tenants are. */
@@ -137,6 +142,7 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
       read(scope, (full, tx) => readMembers(tx, full, stretches.map(toWindow))),
     payers: (stretch, currencyCode, scope = {}) =>
       read(scope, (full, tx) => readPayers(tx, full, toWindow(stretch), currencyCode)),
+    facts: (scope, options, ask) => read(scope, (full, tx) => ask(createFactSource(tx, full, options))),
   };
 }
 

@@ -9,7 +9,7 @@ const groups = ['', 'shop', 'app'];
 const people = ['ann', 'bob', 'cyd', 'dee'];
 const users = ['u1', 'u2', 'u3'];
 const channels = ['', 'web', 'phone'];
-const segments = ['free_user', 'paid_subscriber', 'beta, "new" {x}'];
+export const segments = ['free_user', 'paid_subscriber', 'beta, "new" {x}'];
 const currencies = ['USD', 'EUR'];
 const intents = ['', 'buy', 'escalate', 'abandoned', 'fallback', 'Escalate'];
 export const sentiments = [null, 'positive', 'neutral', 'negative'] as const;
@@ -41,6 +41,7 @@ const dialogue = fc.record({
       checkoutCompleted: fc.boolean(),
       bot: fc.constantFrom('', ...bots),
       group: fc.constantFrom('', 'shop'),
+      intent: fc.constantFrom('', '', 'buy', 'upsell'),
       member: fc.constantFrom('', '', ...people),
       value: fc.option(
         fc.record({
@@ -147,6 +148,7 @@ export function eventsOf({ dialogues, members, users: records }: World, tenantId
                     checkoutCompleted: c.checkoutCompleted,
                     botId: c.bot,
                     groupId: c.group,
+                    intent: c.intent,
                     memberId: c.member,
                     ...(c.value === null ? {} : { value: money(c.value) }),
                   },

@@ -3,12 +3,15 @@ import {
   ProjectionService,
   type ParkedEvent,
   type Projection,
+  type ProjectionVerification,
   type VerifyProjectionResponse,
 } from '@parley/contracts/parley/projection/v1/projection_service';
+import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
 import { exitCode, type ExitCode } from '../exit-code.ts';
 import { printJson, printTable } from '../print.ts';
 import type { ServiceName, Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
+import { boundsOf, type WindowOptions } from '../window.ts';
 import type { JsonOption } from './tenants.ts';
 
 /** How long a verification or a rebuild may take. */
@@ -40,12 +43,18 @@ export async function listProjectionsCommand(session: Session, { json }: JsonOpt
   return exitCode.done;
 }
 
+export interface VerifyOptions extends JsonOption, Pick<WindowOptions, 'from' | 'to' | 'timeZone'> {
+  readonly tenant?: string;
+}
+
 /** `parley verify`: every projection computed once more from the log and compared; exit 3 when anything differs. */
 export async function verifyCommand(
   session: Session,
   name: string | undefined,
-  { json }: JsonOption,
+  options: VerifyOptions,
 ): Promise<ExitCode> {
+  const { json } = options;
+  const range = await rangeOf(session, options);
   const verified = [];
   for (const { projection, at } of await findProjections(session, name)) {
     const last = await follow(
@@ -53,7 +62,10 @@ export async function verifyCommand(
       `verifying ${projection.name}`,
       session
         .client(ProjectionService, at)
-        .verifyProjection({ name: projection.name }, { signal: session.signal, timeoutMs: longTimeoutMs }),
+        .verifyProjection(
+          { name: projection.name, ...range },
+          { signal: session.signal, timeoutMs: longTimeoutMs },
+        ),
     );
     verified.push(verificationJson(projection.name, last));
   }
@@ -74,6 +86,66 @@ export async function verifyCommand(
     }
   }
   return differences === 0 ? exitCode.done : exitCode.incomplete;
+}
+
+/** What is compared; all unless told. */
+async function rangeOf(session: Session, options: VerifyOptions) {
+  const { windowStart, windowEnd } = await boundsOf(session, options.tenant, {
+    timeZone: 'UTC',
+    ...options,
+  });
+  const { tenant } =
+    options.tenant === undefined
+      ? {}
+      : await session
+          .client(TenantService, 'ingestion', options.tenant)
+          .getTenant({}, { signal: session.signal });
+  return {
+    ...(windowStart !== undefined && { bucketFrom: windowStart }),
+    ...(windowEnd !== undefined && { bucketTo: windowEnd }),
+    tenantId: tenant?.tenantId ?? '',
+  };
+}
+
+/** `parley verifications`: what the verifications at night have found; exit 3 when the last one found something. */
+export async function listVerificationsCommand(session: Session, { json }: JsonOption): Promise<ExitCode> {
+  const found: ProjectionVerification[] = [];
+  for (const { services } of session.addresses()) {
+    const client = session.client(ProjectionService, services[0] ?? 'ingestion');
+    found.push(...(await client.listVerifications({}, { signal: session.signal })).verifications);
+  }
+  const rows = found.map((one) => ({
+    name: one.name,
+    night: one.night,
+    started_at: one.startedAt ? timestampDate(one.startedAt).toISOString() : null,
+    ended_at: one.endedAt ? timestampDate(one.endedAt).toISOString() : null,
+    events: Number(one.eventCount),
+    rows: Number(one.rowCount),
+    differences: Number(one.differenceCount),
+    error: one.error,
+  }));
+  if (json) printJson(session.stdout, { verifications: rows });
+  else {
+    printTable(
+      session.stdout,
+      ['projection', 'night', 'ended', 'events', 'rows', 'differences', 'error'],
+      rows.map((row) =>
+        [
+          row.name,
+          row.night,
+          row.ended_at ?? 'not yet',
+          row.events,
+          row.rows,
+          row.differences,
+          row.error,
+        ].map(String),
+      ),
+    );
+  }
+  const latest = new Map(rows.toReversed().map((row) => [row.name, row]));
+  return [...latest.values()].every(({ differences }) => differences === 0)
+    ? exitCode.done
+    : exitCode.incomplete;
 }
 
 /** `parley rebuild NAME`: computed once more from the log beside the running one, then put in its place. */
@@ -203,6 +275,13 @@ function verificationJson(name: string, last: VerifyProjectionResponse) {
     differences: Number(last.differenceCount),
     rows: Number(last.rowCount),
     events: Number(last.eventCount),
+    buckets: last.bucketDifferences.map((bucket) => ({
+      table: bucket.table,
+      tenant_id: bucket.tenantId,
+      bucket_start: bucket.bucketStart ? timestampDate(bucket.bucketStart).toISOString() : null,
+      actual: { rows: Number(bucket.actualRowCount), hash: bucket.actualHash },
+      expected: { rows: Number(bucket.expectedRowCount), hash: bucket.expectedHash },
+    })),
     examples: last.differences.map(({ table, actual, expected }) => ({ table, actual, expected })),
   };
 }

@@ -36,7 +36,7 @@ export const readModelProjection: Projection = {
   name: readModelName,
   version: 3,
   tables: [
-    ...Object.values(factTables).map(({ name }) => ({ name })),
+    ...Object.values(factTables).map(({ name }) => ({ name, time: 'occurred_at' })),
     // What may be of events that have expired; folding the others into it once more changes nothing.
     { name: 'enrichment_rows', sealed: 'true' },
     { name: 'reference_rows', sealed: `r.kind in (${recordKinds.join(', ')})` },

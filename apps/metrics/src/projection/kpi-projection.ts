@@ -55,24 +55,29 @@ export const kpiProjection: Projection = {
   name: 'metrics.kpi',
   version: 8,
   tables: [
-    { name: 'interaction_facts', sealed: `r.seen_on < ${sealedDay}` },
-    { name: 'conversion_facts', sealed: `r.known_on < ${sealedDay}` },
-    { name: 'feedback_facts', sealed: `r.known_on < ${sealedDay}` },
-    { name: 'refund_facts', sealed: `r.known_on < ${sealedDay}` },
+    { name: 'interaction_facts', time: 'occurred_at', sealed: `r.seen_on < ${sealedDay}` },
+    { name: 'conversion_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
+    { name: 'feedback_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
+    { name: 'refund_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
     // Conversations of a tenant whose raw events have expired are copied as they are: each may be of such events in part.
     { name: 'handoff_facts', sealed: 'true' },
-    { name: 'conversation_facts', sealed: 'true' },
+    { name: 'conversation_facts', time: 'started_at', sealed: 'true' },
     { name: 'conversation_clocks' },
     // What may be of events that have expired; folding the others into it once more changes nothing.
     { name: 'member_facts', sealed: 'true' },
     { name: 'user_facts', sealed: 'true' },
     // A bucket in which all has been taken back means the same as none: it need not be there.
-    { name: 'kpi_rollups', where: kpiRollups.hasAnySum, sealed: sealedBucket },
-    { name: 'latency_rollups', where: hasAnyBin, sealed: sealedBucket },
-    { name: 'revenue_rollups', where: hasAnyRevenue, sealed: sealedBucket },
-    { name: 'conversation_rollups', where: conversationRollups.hasAnySum, sealed: 'true' },
-    { name: 'member_sets', sealed: sealedBucket },
-    { name: 'payer_sets', sealed: sealedBucket },
+    { name: 'kpi_rollups', time: 'bucket_start', where: kpiRollups.hasAnySum, sealed: sealedBucket },
+    { name: 'latency_rollups', time: 'bucket_start', where: hasAnyBin, sealed: sealedBucket },
+    { name: 'revenue_rollups', time: 'bucket_start', where: hasAnyRevenue, sealed: sealedBucket },
+    {
+      name: 'conversation_rollups',
+      time: 'bucket_start',
+      where: conversationRollups.hasAnySum,
+      sealed: 'true',
+    },
+    { name: 'member_sets', time: 'bucket_start', sealed: sealedBucket },
+    { name: 'payer_sets', time: 'bucket_start', sealed: sealedBucket },
   ],
   fold: async (context, logEvents) => {
     const { seals } = context;

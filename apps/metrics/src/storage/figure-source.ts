@@ -13,6 +13,13 @@ export interface Cell<Content> {
   readonly content: Content;
 }
 
+/** How figures are to be read. */
+export interface SourceOptions {
+  readonly dimensions: readonly Dimension[];
+  /** The day at whose end the answer is given, in days since 1970. Undefined: as known now. */
+  readonly asOf: number | undefined;
+}
+
 /**
  * What figures are computed from, read in one snapshot for one scope, one list of dimensions and one day of knowledge.
  * Each question is one statement, however many windows and values there are. A window and combination in which there is
@@ -29,6 +36,8 @@ export interface FigureSource {
   revenue(windows: readonly CutWindow[]): Promise<readonly Cell<Revenue>[]>;
   /** Ordinals of who had an interaction, ascending. */
   members(windows: readonly CutWindow[]): Promise<readonly Cell<Uint32Array>[]>;
+  /** How many different members had an interaction. */
+  memberCounts(windows: readonly CutWindow[]): Promise<readonly Cell<number>[]>;
   /** Ordinals of who paid in that currency, ascending. */
   payers(windows: readonly CutWindow[], currencyCode: string): Promise<readonly Cell<Uint32Array>[]>;
 }

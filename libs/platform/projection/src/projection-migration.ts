@@ -23,6 +23,28 @@ export function projectionSealMigration(service: string): readonly string[] {
   ];
 }
 
+/** The statements by which those tables also hold what verifications at night have found, for a later migration. */
+export function projectionVerificationMigration(service: string): readonly string[] {
+  return [
+    `create table projection_verifications (
+       projection text not null,
+       -- The UTC day.
+       night date not null,
+       holder text not null,
+       started_at timestamptz not null default clock_timestamp(),
+       -- Of the process that runs it.
+       heard_at timestamptz not null default clock_timestamp(),
+       ended_at timestamptz,
+       event_count bigint not null default 0,
+       row_count bigint not null default 0,
+       difference_count bigint not null default 0,
+       error text not null default '',
+       primary key (projection, night)
+     )`,
+    `revoke all on projection_verifications from ${roleName(service, 'app')}`,
+  ];
+}
+
 /**
  * The statements that make the tables of the projection runtime in a service's schema, for one of its migrations:
  * `defineMigration('0002-create-projections', projectionMigration('metrics'))`. The worker role writes them, the app

@@ -1,4 +1,4 @@
-import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { ProjectionService } from '@parley/contracts/parley/projection/v1/projection_service';
 import { invalidArgument } from '@parley/errors';
 import type { AccessPolicy, Routes } from '@parley/rpc';
@@ -6,6 +6,7 @@ import type { ParkedEvent, ParkedEventKey } from './parked-events.ts';
 import type { ProjectionRuntime } from './projection-runtime.ts';
 import { noProjection } from './projection-runtime.ts';
 import type { ProjectionStatus } from './projection-status.ts';
+import type { NightlyVerification } from './verifications.ts';
 import type { VerificationResult } from './verify-projection.ts';
 
 /** ProjectionService is for the operator, who speaks for no tenant there. */
@@ -32,11 +33,21 @@ export function projectionRoutes(runtimes: readonly ProjectionRuntime[]): Routes
         return { projections: projections.map(toProjection) };
       },
 
-      async *verifyProjection({ name }, { signal }) {
-        for await (const step of runtimeOf(name).verify(name, signal)) {
+      async *verifyProjection({ name, bucketFrom, bucketTo, tenantId }, { signal }) {
+        const range = rangeOf(bucketFrom && timestampDate(bucketFrom), bucketTo && timestampDate(bucketTo));
+        const asked = { ...range, ...(tenantId !== '' && { tenantId }) };
+        for await (const step of runtimeOf(name).verify(name, signal, asked)) {
           const { eventCount, totalEventCount, result } = step;
           yield { eventCount, totalEventCount, done: result !== undefined, ...(result && toOutcome(result)) };
         }
+      },
+
+      async listVerifications({ name, pageSize }) {
+        const limit = Math.min(pageSize || defaultPageSize, maxPageSize);
+        const asked = name === '' ? runtimes : [runtimeOf(name)];
+        const lists = await Promise.all(asked.map((runtime) => runtime.listNights(name || undefined, limit)));
+        const found = lists.flat().sort((a, b) => (a.night === b.night ? 0 : a.night < b.night ? 1 : -1));
+        return { verifications: found.slice(0, limit).map(toVerification) };
       },
 
       async *rebuildProjection({ name }, { signal }) {
@@ -91,8 +102,35 @@ function toProjection({
   };
 }
 
-function toOutcome({ rowCount, differenceCount, differences, sealed }: VerificationResult) {
+/** @throws DomainError `invalid-argument` when it ends before it begins. */
+function rangeOf(from: Date | undefined, to: Date | undefined) {
+  if (from !== undefined && to !== undefined && to <= from) {
+    const description = 'must be after bucket_from';
+    throw invalidArgument([{ field: 'bucket_to', description, reason: 'INVALID_RANGE' }]);
+  }
+  return { from, to };
+}
+
+function toVerification({ projection, startedAt, endedAt, ...rest }: NightlyVerification) {
   return {
+    name: projection,
+    ...rest,
+    startedAt: timestampFromDate(startedAt),
+    ...(endedAt !== null && { endedAt: timestampFromDate(endedAt) }),
+  };
+}
+
+function toOutcome({ rowCount, differenceCount, differences, buckets, sealed }: VerificationResult) {
+  return {
+    bucketDifferences: buckets.map(({ table, tenantId, start, actual, expected }) => ({
+      table,
+      tenantId,
+      bucketStart: timestampFromDate(start),
+      actualRowCount: BigInt(actual.rowCount),
+      actualHash: actual.hash,
+      expectedRowCount: BigInt(expected.rowCount),
+      expectedHash: expected.hash,
+    })),
     rowCount: BigInt(rowCount),
     differenceCount: BigInt(differenceCount),
     differences: differences.map(({ table, actual = '', expected = '' }) => ({ table, actual, expected })),

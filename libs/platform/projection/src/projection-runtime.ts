@@ -13,6 +13,7 @@ import {
   renewLeases,
   takeLeases,
 } from './checkpoints.ts';
+import type { VerificationRange } from './compare-generations.ts';
 import { createOutage } from './failures.ts';
 import type { Failpoint, FoldDependencies } from './fold-events.ts';
 import type { Generation } from './generations.ts';
@@ -39,6 +40,10 @@ import { replayParkedEvents } from './replay-parked-events.ts';
 import { isPastSeal } from './seeding.ts';
 import type { Slots } from './slots.ts';
 import { createSlots } from './slots.ts';
+import { verifyNightly } from './nightly.ts';
+import type { NightlyOptions } from './nightly.ts';
+import { listNights } from './verifications.ts';
+import type { NightlyVerification } from './verifications.ts';
 import type { VerificationStep } from './verify-projection.ts';
 import { verifyProjection } from './verify-projection.ts';
 
@@ -58,6 +63,8 @@ export interface ProjectionRuntimeOptions {
   readonly leaseMs?: number;
   /** How often it asks which raw events are to expire, and confirms that it has passed them; 5 s unless told. */
   readonly sealsMs?: number;
+  /** When to verify every projection each night; never unless told. Needs the tables of `projectionVerificationMigration`. */
+  readonly nightly?: NightlyOptions | undefined;
   /** In [0, 1); spreads the retries. */
   readonly random?: () => number;
   /** For tests that end the process, or let it fail, in the middle of a fold. */
@@ -78,8 +85,14 @@ export interface ProjectionRuntime {
 
   /** How far each projection is, in the order of their names. */
   list(): Promise<readonly ProjectionStatus[]>;
-  /** See `verifyProjection`. */
-  verify(name: string, signal: AbortSignal): AsyncGenerator<VerificationStep, void, void>;
+  /** See `verifyProjection`; of everything, unless a range is told. */
+  verify(
+    name: string,
+    signal: AbortSignal,
+    range?: VerificationRange,
+  ): AsyncGenerator<VerificationStep, void, void>;
+  /** What the verifications at night have found, the latest first; of one projection or, without a name, of all. */
+  listNights(name: string | undefined, limit: number): Promise<readonly NightlyVerification[]>;
   /** See `rebuildProjection`. */
   rebuild(name: string, signal: AbortSignal): AsyncGenerator<RebuildStep, void, void>;
   /** Parked events of one projection or, without a name, of all; the latest first. */
@@ -150,6 +163,7 @@ class Runtime implements ProjectionRuntime {
   readonly #confirmed = new Map<string, bigint>();
   #renewedAt = -Infinity;
   #keeping: Promise<void> | undefined;
+  #verifying: Promise<void> | undefined;
   #emptying: Promise<void> | undefined;
 
   constructor(options: ProjectionRuntimeOptions) {
@@ -165,11 +179,13 @@ class Runtime implements ProjectionRuntime {
 
   start(): void {
     this.#keeping ??= this.#keep();
+    this.#verifying ??= this.#verifyNightly();
   }
 
   async close(): Promise<void> {
     this.#closing.abort(new Error('The projections are closing.'));
     await this.#keeping;
+    await this.#verifying;
     await this.#emptying;
     const workers = [...this.#workers.values()];
     await Promise.all(workers.map((worker) => worker.stop()));
@@ -189,7 +205,11 @@ class Runtime implements ProjectionRuntime {
     return listProjectionStatus(this.#options.db, this.#options.projections, this.progress);
   }
 
-  verify(name: string, signal: AbortSignal): AsyncGenerator<VerificationStep, void, void> {
+  verify(
+    name: string,
+    signal: AbortSignal,
+    range: VerificationRange = {},
+  ): AsyncGenerator<VerificationStep, void, void> {
     const { source, holder } = this.#options;
     const dependencies = {
       ...this.#foldDependencies(this.#get(name)),
@@ -198,6 +218,7 @@ class Runtime implements ProjectionRuntime {
       batchSize: this.#batchSize,
       slots: this.#slotsBeside,
       heldLeases: this.#heldLeases,
+      range,
     };
     return verifyProjection(dependencies, AbortSignal.any([signal, this.#closing.signal]));
   }
@@ -205,6 +226,11 @@ class Runtime implements ProjectionRuntime {
   rebuild(name: string, signal: AbortSignal): AsyncGenerator<RebuildStep, void, void> {
     const either = AbortSignal.any([signal, this.#closing.signal]);
     return rebuildProjection(this.#options.db, this.#get(name), this.progress, either);
+  }
+
+  async listNights(name: string | undefined, limit: number): Promise<readonly NightlyVerification[]> {
+    const names = name === undefined ? [...this.#projections.keys()] : [this.#get(name).name];
+    return listNights(this.#options.db, names, limit);
   }
 
   async listParked({ name, after, limit }: ParkedEventPage): Promise<readonly ParkedEvent[]> {
@@ -226,6 +252,14 @@ class Runtime implements ProjectionRuntime {
     const projection = this.#projections.get(name);
     if (projection === undefined) throw noProjection(name);
     return projection;
+  }
+
+  async #verifyNightly(): Promise<void> {
+    const { nightly, db, holder, now, logger } = this.#options;
+    if (nightly === undefined) return;
+    const projections = [...this.#projections.keys()];
+    const verify = (name: string, signal: AbortSignal) => this.verify(name, signal);
+    await verifyNightly({ ...nightly, db, projections, holder, now, logger, verify }, this.#closing.signal);
   }
 
   async #keep(): Promise<void> {

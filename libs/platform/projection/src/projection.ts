@@ -32,6 +32,11 @@ export interface ProjectionTable {
   /** Which rows are compared, as an SQL condition over a row; all unless told. For rows that mean the same as none. */
   readonly where?: string;
   /**
+   * The column that says when what a row is about occurred: the start of a bucket, the time of a fact. A verification of a
+   * stretch of time compares tables with such a column alone.
+   */
+  readonly time?: string;
+  /**
    * Which rows `r` of a tenant whose raw events have expired can't be computed from the log any more, as an SQL condition
    * that may use `seal.received_before` and `seal.occurred_before` (see `RawSeal`); none unless told. A generation that is
    * computed beside the running one begins with copies of these. The table needs a column `tenant_id` then.

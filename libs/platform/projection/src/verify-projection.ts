@@ -1,6 +1,6 @@
 import { DomainError } from '@parley/errors';
 import { nobody } from '@parley/event';
-import type { LogSource } from '@parley/event';
+import type { LogEvent, LogSource } from '@parley/event';
 import type { Checkpoint, CheckpointKey, Lease } from './checkpoints.ts';
 import {
   addCheckpoints,
@@ -10,7 +10,12 @@ import {
   lockCheckpoint,
   takeLeases,
 } from './checkpoints.ts';
-import type { Comparison, RowDifference } from './compare-generations.ts';
+import type {
+  BucketDifference,
+  Comparison,
+  RowDifference,
+  VerificationRange,
+} from './compare-generations.ts';
 import { compareGenerations } from './compare-generations.ts';
 import type { FoldDependencies } from './fold-events.ts';
 import { foldEvents } from './fold-events.ts';
@@ -23,6 +28,7 @@ import {
   retireGeneration,
 } from './generations.ts';
 import { seed } from './seeding.ts';
+import type { Projection } from './projection.ts';
 import type { Slots } from './slots.ts';
 
 /** How far a verification is. */
@@ -40,6 +46,8 @@ export interface VerificationResult {
   readonly differenceCount: number;
   /** The first 20. */
   readonly differences: readonly RowDifference[];
+  /** The first 20 days of tenants in which there are differences. */
+  readonly buckets: readonly BucketDifference[];
   /** What could not be computed once more, since the raw events have expired; it was copied. */
   readonly sealed: readonly SealedBuckets[];
 }
@@ -58,6 +66,8 @@ export interface VerificationDependencies extends FoldDependencies {
   readonly slots: Slots;
   /** Leases that stand here are renewed. */
   readonly heldLeases: Set<Lease>;
+  /** What is compared; all unless told. */
+  readonly range?: VerificationRange;
 }
 
 const maxDifferences = 20;
@@ -68,14 +78,20 @@ const nearlyThere = 1_000n;
  * Computes a projection once more from the log, as a generation of its own, and compares. Partition by partition the
  * two are brought to the same position: the running one is held for the last events, and what is compared is a
  * snapshot of that moment, so it goes on meanwhile. Memory is bounded by a batch.
+ *
+ * With a range only that is compared. The whole log is read all the same, since what a bucket holds may have come at any
+ * time; of a single tenant nothing else is folded.
  * @throws DomainError `aborted` VERIFICATION_RUNNING while another one runs, in whichever process; `aborted`
  *   VERIFICATION_INTERRUPTED when the projection was rebuilt meanwhile or the lease was lost; `failed-precondition`
  *   PROJECTION_OUTDATED while rows for newer or older code answer, PROJECTION_STOPPED when a partition is stopped.
  */
 export async function* verifyProjection(
-  dependencies: VerificationDependencies,
+  given: VerificationDependencies,
   signal: AbortSignal,
 ): AsyncGenerator<VerificationStep, void, void> {
+  const tenantId = given.range?.tenantId;
+  const dependencies =
+    tenantId === undefined ? given : { ...given, projection: ofTenant(given.projection, tenantId) };
   const { heldLeases } = dependencies;
   const running = await getRunning(dependencies);
   const shadow = await openShadow(dependencies, running);
@@ -92,7 +108,7 @@ export async function* verifyProjection(
       const room = maxDifferences - compared.reduce((sum, { differences }) => sum + differences.length, 0);
       const seeded = { ...dependencies, seeding: await seed(dependencies, expected, signal) };
       for (const [tenantId, { occurredBefore }] of seeded.seeding.seals) {
-        if (tenantId === nobody) continue;
+        if (tenantId === nobody || !isAsked(tenantId, given.range)) continue;
         sealed.push({ partition: actual.partition, tenantId, occurredBefore });
       }
       let position = 0n;
@@ -110,6 +126,20 @@ export async function* verifyProjection(
     for (const lease of shadow.leases) heldLeases.delete(lease);
     await discard(dependencies, shadow.generation, signal);
   }
+}
+
+function isAsked(tenantId: string, range: VerificationRange | undefined): boolean {
+  return range?.tenantId === undefined || range.tenantId === tenantId;
+}
+
+/**
+ * The same, as if nobody else had ever said anything. Others' events come without what they say, as those that have expired
+ * do, since time passes by them too.
+ */
+function ofTenant(projection: Projection, tenantId: string): Projection {
+  const silent = (event: LogEvent): LogEvent =>
+    event.tenantId === tenantId || event.tenantId === nobody ? event : { ...event, body: undefined };
+  return { ...projection, fold: (context, events) => projection.fold(context, events.map(silent)) };
 }
 
 async function getRunning({ db, projection }: VerificationDependencies): Promise<readonly Checkpoint[]> {
@@ -181,7 +211,7 @@ async function compareAtOnePosition(
   at: { actual: CheckpointKey; expected: Lease; position: bigint; room: number },
   signal: AbortSignal,
 ): Promise<{ position: bigint; comparisons: readonly Comparison[] }> {
-  const { db, projection } = dependencies;
+  const { db, projection, range = {} } = dependencies;
   const { actual, expected } = at;
   const comparisons: Comparison[] = [];
   const position = await db.transaction(
@@ -205,7 +235,7 @@ async function compareAtOnePosition(
           actual: actual.generation,
           expected: expected.generation,
         };
-        const comparison = await compareGenerations(snapshot, table, generations, room);
+        const comparison = await compareGenerations(snapshot, table, generations, range, room);
         room -= comparison.differences.length;
         comparisons.push(comparison);
       }
@@ -248,6 +278,7 @@ function sumUp(compared: readonly Comparison[]): Omit<VerificationResult, 'seale
     rowCount: compared.reduce((sum, { rowCount }) => sum + rowCount, 0),
     differenceCount: compared.reduce((sum, { differenceCount }) => sum + differenceCount, 0),
     differences: compared.flatMap(({ differences }) => differences),
+    buckets: compared.flatMap(({ buckets }) => buckets).slice(0, maxDifferences),
   };
 }
 

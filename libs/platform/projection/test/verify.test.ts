@@ -21,7 +21,13 @@ async function setUp({ wordCount = 500, partitionCount = 2, projections = [words
 
 test('a good projection has no differences, and nothing of the verification stays behind', async () => {
   const { worker, runtime } = await setUp();
-  expect(await verified(runtime)).toEqual({ rowCount: 22, differenceCount: 0, differences: [], sealed: [] });
+  expect(await verified(runtime)).toEqual({
+    rowCount: 22,
+    differenceCount: 0,
+    differences: [],
+    buckets: [],
+    sealed: [],
+  });
   const { rows } = await worker.query(
     `select generation from words union select generation from last_words
      union select generation from projection_checkpoints`,

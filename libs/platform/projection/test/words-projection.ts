@@ -1,5 +1,9 @@
 import { defineMigration } from '@parley/database';
-import { projectionMigration, projectionSealMigration } from '../src/index.ts';
+import {
+  projectionMigration,
+  projectionSealMigration,
+  projectionVerificationMigration,
+} from '../src/index.ts';
 import type { Projection } from '../src/index.ts';
 
 // A toy projection: how often each word was said, and which was the last. Words that begin with "poison" can't be taken.
@@ -26,6 +30,7 @@ export const migrations = [
        )`,
   ]),
   defineMigration('0003-seal-projections', projectionSealMigration(service)),
+  defineMigration('0004-keep-verifications', projectionVerificationMigration(service)),
 ];
 
 /** @param antidote takes poison while it says so. */

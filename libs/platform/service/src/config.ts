@@ -28,6 +28,10 @@ export const processSettings = {
     "From which the passwords of the service's database roles are derived",
   ),
   PARLEY_SERVICE_SECRET: secret.describe('By which the services know each other; the same for all'),
+  PARLEY_VERIFY_AT: z
+    .union([z.literal('off'), z.coerce.number().int().min(0).max(23)])
+    .default(3)
+    .describe('The UTC hour, 0 to 23, from which on the projections are verified each night; off: never'),
 };
 
 /** What a service other than ingestion needs besides. */
@@ -54,4 +58,6 @@ export interface ServiceConfig {
   readonly databaseSecret: string;
   /** Shared by all services. */
   readonly serviceSecret: string;
+  /** The UTC hour from which on the projections are verified each night. Undefined: never. */
+  readonly verifyAtHour?: number | undefined;
 }

@@ -86,6 +86,7 @@ async function serveUntilSignal<Settings extends z.ZodRawShape>(
           databaseUrl: values.PARLEY_DATABASE_URL,
           databaseSecret: values.PARLEY_DATABASE_SECRET,
           serviceSecret: values.PARLEY_SERVICE_SECRET,
+          verifyAtHour: values.PARLEY_VERIFY_AT === 'off' ? undefined : values.PARLEY_VERIFY_AT,
         },
         {
           now: systemNow,

@@ -24,6 +24,7 @@ import { sealRawEvents } from './0022-seal-raw-events.ts';
 import { countByBot } from './0023-count-by-bot.ts';
 import { keepOmittedResponses } from './0024-keep-omitted-responses.ts';
 import { countBots } from './0025-count-bots.ts';
+import { keepVerifications } from './0026-keep-verifications.ts';
 
 /** The steps of the schema, in the order in which they are applied; none is changed once it is released. */
 export const migrations: readonly NamedMigration[] = [
@@ -52,4 +53,5 @@ export const migrations: readonly NamedMigration[] = [
   countByBot,
   keepOmittedResponses,
   countBots,
+  keepVerifications,
 ];

@@ -10,6 +10,7 @@ import { keepLatencyAndRevenue } from './0008-keep-latency-and-revenue.ts';
 import { keepSegments } from './0009-keep-segments.ts';
 import { createHealthSettings } from './0010-create-health-settings.ts';
 import { keepCheckouts } from './0012-keep-checkouts.ts';
+import { keepVerifications } from './0015-keep-verifications.ts';
 
 /** In the order in which they are applied. */
 export const migrations: readonly NamedMigration[] = [
@@ -24,4 +25,5 @@ export const migrations: readonly NamedMigration[] = [
   keepSegments,
   createHealthSettings,
   keepCheckouts,
+  keepVerifications,
 ];

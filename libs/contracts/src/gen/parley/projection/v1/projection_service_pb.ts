@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/projection/v1/projection_service.proto.
  */
 export const file_parley_projection_v1_projection_service: GenFile = /*@__PURE__*/
-  fileDesc("Ci1wYXJsZXkvcHJvamVjdGlvbi92MS9wcm9qZWN0aW9uX3NlcnZpY2UucHJvdG8SFHBhcmxleS5wcm9qZWN0aW9uLnYxIsgBCgpQcm9qZWN0aW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoBRISCgpnZW5lcmF0aW9uGAMgASgFEj0KCnBhcnRpdGlvbnMYBCADKAsyKS5wYXJsZXkucHJvamVjdGlvbi52MS5Qcm9qZWN0aW9uUGFydGl0aW9uEhQKDHBhcmtlZF9jb3VudBgFIAEoAxIdChByZWJ1aWxkX3Byb2dyZXNzGAYgASgBSACIAQFCEwoRX3JlYnVpbGRfcHJvZ3Jlc3MikAEKE1Byb2plY3Rpb25QYXJ0aXRpb24SEQoJcGFydGl0aW9uGAEgASgFEhAKCHBvc2l0aW9uGAIgASgDEhMKC2hlYWRfb2Zmc2V0GAMgASgDEi8KC2NvbXBsZXRlX3RvGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZsYWdfbXMYBSABKAMiGAoWTGlzdFByb2plY3Rpb25zUmVxdWVzdCJQChdMaXN0UHJvamVjdGlvbnNSZXNwb25zZRI1Cgtwcm9qZWN0aW9ucxgBIAMoCzIgLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb24iMgoXVmVyaWZ5UHJvamVjdGlvblJlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhkIvsBChhWZXJpZnlQcm9qZWN0aW9uUmVzcG9uc2USEwoLZXZlbnRfY291bnQYASABKAMSGQoRdG90YWxfZXZlbnRfY291bnQYAiABKAMSDAoEZG9uZRgDIAEoCBIRCglyb3dfY291bnQYBCABKAMSGAoQZGlmZmVyZW5jZV9jb3VudBgFIAEoAxI/CgtkaWZmZXJlbmNlcxgGIAMoCzIqLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb25EaWZmZXJlbmNlEjMKBnNlYWxlZBgHIAMoCzIjLnBhcmxleS5wcm9qZWN0aW9uLnYxLlNlYWxlZEJ1Y2tldHMiagoNU2VhbGVkQnVja2V0cxIRCglwYXJ0aXRpb24YASABKAUSEQoJdGVuYW50X2lkGAIgASgJEjMKD29jY3VycmVkX2JlZm9yZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoUUHJvamVjdGlvbkRpZmZlcmVuY2USDQoFdGFibGUYASABKAkSDgoGYWN0dWFsGAIgASgJEhAKCGV4cGVjdGVkGAMgASgJIjMKGFJlYnVpbGRQcm9qZWN0aW9uUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGGQibQoZUmVidWlsZFByb2plY3Rpb25SZXNwb25zZRITCgtldmVudF9jb3VudBgBIAEoAxIZChF0b3RhbF9ldmVudF9jb3VudBgCIAEoAxIMCgRkb25lGAMgASgIEhIKCmdlbmVyYXRpb24YBCABKAUiagoXTGlzdFBhcmtlZEV2ZW50c1JlcXVlc3QSFQoEbmFtZRgBIAEoCUIHukgEcgIYZBIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMY6AcibQoYTGlzdFBhcmtlZEV2ZW50c1Jlc3BvbnNlEjgKDXBhcmtlZF9ldmVudHMYASADKAsyIS5wYXJsZXkucHJvamVjdGlvbi52MS5QYXJrZWRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilwEKC1BhcmtlZEV2ZW50EgwKBG5hbWUYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEhIKCmxvZ19vZmZzZXQYAyABKAMSDQoFZXJyb3IYBCABKAkSFQoNYXR0ZW1wdF9jb3VudBgFIAEoBRItCglwYXJrZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjQKGVJlcGxheVBhcmtlZEV2ZW50c1JlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhkIkoKGlJlcGxheVBhcmtlZEV2ZW50c1Jlc3BvbnNlEhYKDnJlcGxheWVkX2NvdW50GAEgASgDEhQKDHBhcmtlZF9jb3VudBgCIAEoAzLrBAoRUHJvamVjdGlvblNlcnZpY2UScwoPTGlzdFByb2plY3Rpb25zEiwucGFybGV5LnByb2plY3Rpb24udjEuTGlzdFByb2plY3Rpb25zUmVxdWVzdBotLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQcm9qZWN0aW9uc1Jlc3BvbnNlIgOQAgEScwoQVmVyaWZ5UHJvamVjdGlvbhItLnBhcmxleS5wcm9qZWN0aW9uLnYxLlZlcmlmeVByb2plY3Rpb25SZXF1ZXN0Gi4ucGFybGV5LnByb2plY3Rpb24udjEuVmVyaWZ5UHJvamVjdGlvblJlc3BvbnNlMAESdgoRUmVidWlsZFByb2plY3Rpb24SLi5wYXJsZXkucHJvamVjdGlvbi52MS5SZWJ1aWxkUHJvamVjdGlvblJlcXVlc3QaLy5wYXJsZXkucHJvamVjdGlvbi52MS5SZWJ1aWxkUHJvamVjdGlvblJlc3BvbnNlMAESdgoQTGlzdFBhcmtlZEV2ZW50cxItLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQYXJrZWRFdmVudHNSZXF1ZXN0Gi4ucGFybGV5LnByb2plY3Rpb24udjEuTGlzdFBhcmtlZEV2ZW50c1Jlc3BvbnNlIgOQAgESfAoSUmVwbGF5UGFya2VkRXZlbnRzEi8ucGFybGV5LnByb2plY3Rpb24udjEuUmVwbGF5UGFya2VkRXZlbnRzUmVxdWVzdBowLnBhcmxleS5wcm9qZWN0aW9uLnYxLlJlcGxheVBhcmtlZEV2ZW50c1Jlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Ci1wYXJsZXkvcHJvamVjdGlvbi92MS9wcm9qZWN0aW9uX3NlcnZpY2UucHJvdG8SFHBhcmxleS5wcm9qZWN0aW9uLnYxIsgBCgpQcm9qZWN0aW9uEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoBRISCgpnZW5lcmF0aW9uGAMgASgFEj0KCnBhcnRpdGlvbnMYBCADKAsyKS5wYXJsZXkucHJvamVjdGlvbi52MS5Qcm9qZWN0aW9uUGFydGl0aW9uEhQKDHBhcmtlZF9jb3VudBgFIAEoAxIdChByZWJ1aWxkX3Byb2dyZXNzGAYgASgBSACIAQFCEwoRX3JlYnVpbGRfcHJvZ3Jlc3MikAEKE1Byb2plY3Rpb25QYXJ0aXRpb24SEQoJcGFydGl0aW9uGAEgASgFEhAKCHBvc2l0aW9uGAIgASgDEhMKC2hlYWRfb2Zmc2V0GAMgASgDEi8KC2NvbXBsZXRlX3RvGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZsYWdfbXMYBSABKAMiGAoWTGlzdFByb2plY3Rpb25zUmVxdWVzdCJQChdMaXN0UHJvamVjdGlvbnNSZXNwb25zZRI1Cgtwcm9qZWN0aW9ucxgBIAMoCzIgLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb24isgEKF1ZlcmlmeVByb2plY3Rpb25SZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAEYZBIvCgtidWNrZXRfZnJvbRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJYnVja2V0X3RvGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIeCgl0ZW5hbnRfaWQYBCABKAlCC7pICNgBAXIDsAEBIskCChhWZXJpZnlQcm9qZWN0aW9uUmVzcG9uc2USEwoLZXZlbnRfY291bnQYASABKAMSGQoRdG90YWxfZXZlbnRfY291bnQYAiABKAMSDAoEZG9uZRgDIAEoCBIRCglyb3dfY291bnQYBCABKAMSGAoQZGlmZmVyZW5jZV9jb3VudBgFIAEoAxI/CgtkaWZmZXJlbmNlcxgGIAMoCzIqLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb25EaWZmZXJlbmNlEjMKBnNlYWxlZBgHIAMoCzIjLnBhcmxleS5wcm9qZWN0aW9uLnYxLlNlYWxlZEJ1Y2tldHMSTAoSYnVja2V0X2RpZmZlcmVuY2VzGAggAygLMjAucGFybGV5LnByb2plY3Rpb24udjEuUHJvamVjdGlvbkJ1Y2tldERpZmZlcmVuY2Ui0gEKGlByb2plY3Rpb25CdWNrZXREaWZmZXJlbmNlEg0KBXRhYmxlGAEgASgJEhEKCXRlbmFudF9pZBgCIAEoCRIwCgxidWNrZXRfc3RhcnQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFjdHVhbF9yb3dfY291bnQYBCABKAMSEwoLYWN0dWFsX2hhc2gYBSABKAkSGgoSZXhwZWN0ZWRfcm93X2NvdW50GAYgASgDEhUKDWV4cGVjdGVkX2hhc2gYByABKAkiTQoYTGlzdFZlcmlmaWNhdGlvbnNSZXF1ZXN0EhUKBG5hbWUYASABKAlCB7pIBHICGGQSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAImAKGUxpc3RWZXJpZmljYXRpb25zUmVzcG9uc2USQwoNdmVyaWZpY2F0aW9ucxgBIAMoCzIsLnBhcmxleS5wcm9qZWN0aW9uLnYxLlByb2plY3Rpb25WZXJpZmljYXRpb24i5AEKFlByb2plY3Rpb25WZXJpZmljYXRpb24SDAoEbmFtZRgBIAEoCRINCgVuaWdodBgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZXZlbnRfY291bnQYBSABKAMSEQoJcm93X2NvdW50GAYgASgDEhgKEGRpZmZlcmVuY2VfY291bnQYByABKAMSDQoFZXJyb3IYCCABKAkiagoNU2VhbGVkQnVja2V0cxIRCglwYXJ0aXRpb24YASABKAUSEQoJdGVuYW50X2lkGAIgASgJEjMKD29jY3VycmVkX2JlZm9yZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoUUHJvamVjdGlvbkRpZmZlcmVuY2USDQoFdGFibGUYASABKAkSDgoGYWN0dWFsGAIgASgJEhAKCGV4cGVjdGVkGAMgASgJIjMKGFJlYnVpbGRQcm9qZWN0aW9uUmVxdWVzdBIXCgRuYW1lGAEgASgJQgm6SAZyBBABGGQibQoZUmVidWlsZFByb2plY3Rpb25SZXNwb25zZRITCgtldmVudF9jb3VudBgBIAEoAxIZChF0b3RhbF9ldmVudF9jb3VudBgCIAEoAxIMCgRkb25lGAMgASgIEhIKCmdlbmVyYXRpb24YBCABKAUiagoXTGlzdFBhcmtlZEV2ZW50c1JlcXVlc3QSFQoEbmFtZRgBIAEoCUIHukgEcgIYZBIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMY6AcibQoYTGlzdFBhcmtlZEV2ZW50c1Jlc3BvbnNlEjgKDXBhcmtlZF9ldmVudHMYASADKAsyIS5wYXJsZXkucHJvamVjdGlvbi52MS5QYXJrZWRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilwEKC1BhcmtlZEV2ZW50EgwKBG5hbWUYASABKAkSEQoJcGFydGl0aW9uGAIgASgFEhIKCmxvZ19vZmZzZXQYAyABKAMSDQoFZXJyb3IYBCABKAkSFQoNYXR0ZW1wdF9jb3VudBgFIAEoBRItCglwYXJrZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjQKGVJlcGxheVBhcmtlZEV2ZW50c1JlcXVlc3QSFwoEbmFtZRgBIAEoCUIJukgGcgQQARhkIkoKGlJlcGxheVBhcmtlZEV2ZW50c1Jlc3BvbnNlEhYKDnJlcGxheWVkX2NvdW50GAEgASgDEhQKDHBhcmtlZF9jb3VudBgCIAEoAzLmBQoRUHJvamVjdGlvblNlcnZpY2UScwoPTGlzdFByb2plY3Rpb25zEiwucGFybGV5LnByb2plY3Rpb24udjEuTGlzdFByb2plY3Rpb25zUmVxdWVzdBotLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQcm9qZWN0aW9uc1Jlc3BvbnNlIgOQAgEScwoQVmVyaWZ5UHJvamVjdGlvbhItLnBhcmxleS5wcm9qZWN0aW9uLnYxLlZlcmlmeVByb2plY3Rpb25SZXF1ZXN0Gi4ucGFybGV5LnByb2plY3Rpb24udjEuVmVyaWZ5UHJvamVjdGlvblJlc3BvbnNlMAESeQoRTGlzdFZlcmlmaWNhdGlvbnMSLi5wYXJsZXkucHJvamVjdGlvbi52MS5MaXN0VmVyaWZpY2F0aW9uc1JlcXVlc3QaLy5wYXJsZXkucHJvamVjdGlvbi52MS5MaXN0VmVyaWZpY2F0aW9uc1Jlc3BvbnNlIgOQAgESdgoRUmVidWlsZFByb2plY3Rpb24SLi5wYXJsZXkucHJvamVjdGlvbi52MS5SZWJ1aWxkUHJvamVjdGlvblJlcXVlc3QaLy5wYXJsZXkucHJvamVjdGlvbi52MS5SZWJ1aWxkUHJvamVjdGlvblJlc3BvbnNlMAESdgoQTGlzdFBhcmtlZEV2ZW50cxItLnBhcmxleS5wcm9qZWN0aW9uLnYxLkxpc3RQYXJrZWRFdmVudHNSZXF1ZXN0Gi4ucGFybGV5LnByb2plY3Rpb24udjEuTGlzdFBhcmtlZEV2ZW50c1Jlc3BvbnNlIgOQAgESfAoSUmVwbGF5UGFya2VkRXZlbnRzEi8ucGFybGV5LnByb2plY3Rpb24udjEuUmVwbGF5UGFya2VkRXZlbnRzUmVxdWVzdBowLnBhcmxleS5wcm9qZWN0aW9uLnYxLlJlcGxheVBhcmtlZEV2ZW50c1Jlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A projection.
@@ -157,7 +157,8 @@ export const ListProjectionsResponseSchema: GenMessage<ListProjectionsResponse> 
   messageDesc(file_parley_projection_v1_projection_service, 3);
 
 /**
- * Asks to verify a projection.
+ * Asks to verify a projection. The whole log is read in any case, since what a bucket holds may have come at any time; with
+ * a tenant nothing of others is computed.
  *
  * @generated from message parley.projection.v1.VerifyProjectionRequest
  */
@@ -168,6 +169,28 @@ export type VerifyProjectionRequest = Message<"parley.projection.v1.VerifyProjec
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * Compare only what is of this instant or later: buckets by their start, facts by when they occurred. Rows that are of no
+   * time, such as the records of members, are not compared then.
+   *
+   * @generated from field: google.protobuf.Timestamp bucket_from = 2;
+   */
+  bucketFrom?: Timestamp | undefined;
+
+  /**
+   * Compare only what is before this instant, and after `bucket_from`.
+   *
+   * @generated from field: google.protobuf.Timestamp bucket_to = 3;
+   */
+  bucketTo?: Timestamp | undefined;
+
+  /**
+   * Compare only what is of this tenant, a UUID in text. Empty: of all.
+   *
+   * @generated from field: string tenant_id = 4;
+   */
+  tenantId: string;
 };
 
 /**
@@ -231,6 +254,13 @@ export type VerifyProjectionResponse = Message<"parley.projection.v1.VerifyProje
    * @generated from field: repeated parley.projection.v1.SealedBuckets sealed = 7;
    */
   sealed: SealedBuckets[];
+
+  /**
+   * The first days of tenants in which there are differences, up to 20.
+   *
+   * @generated from field: repeated parley.projection.v1.ProjectionBucketDifference bucket_differences = 8;
+   */
+  bucketDifferences: ProjectionBucketDifference[];
 };
 
 /**
@@ -239,6 +269,188 @@ export type VerifyProjectionResponse = Message<"parley.projection.v1.VerifyProje
  */
 export const VerifyProjectionResponseSchema: GenMessage<VerifyProjectionResponse> = /*@__PURE__*/
   messageDesc(file_parley_projection_v1_projection_service, 5);
+
+/**
+ * A tenant's UTC day in a table, in which there are differences.
+ *
+ * @generated from message parley.projection.v1.ProjectionBucketDifference
+ */
+export type ProjectionBucketDifference = Message<"parley.projection.v1.ProjectionBucketDifference"> & {
+  /**
+   * The table.
+   *
+   * @generated from field: string table = 1;
+   */
+  table: string;
+
+  /**
+   * The tenant, a UUID in text. Empty where the table knows none.
+   *
+   * @generated from field: string tenant_id = 2;
+   */
+  tenantId: string;
+
+  /**
+   * The start of the day.
+   *
+   * @generated from field: google.protobuf.Timestamp bucket_start = 3;
+   */
+  bucketStart?: Timestamp | undefined;
+
+  /**
+   * How many rows the running projection has there.
+   *
+   * @generated from field: int64 actual_row_count = 4;
+   */
+  actualRowCount: bigint;
+
+  /**
+   * Their hash, the same in any order. Empty: there are none.
+   *
+   * @generated from field: string actual_hash = 5;
+   */
+  actualHash: string;
+
+  /**
+   * How many rows were computed from the log.
+   *
+   * @generated from field: int64 expected_row_count = 6;
+   */
+  expectedRowCount: bigint;
+
+  /**
+   * Their hash.
+   *
+   * @generated from field: string expected_hash = 7;
+   */
+  expectedHash: string;
+};
+
+/**
+ * Describes the message parley.projection.v1.ProjectionBucketDifference.
+ * Use `create(ProjectionBucketDifferenceSchema)` to create a new message.
+ */
+export const ProjectionBucketDifferenceSchema: GenMessage<ProjectionBucketDifference> = /*@__PURE__*/
+  messageDesc(file_parley_projection_v1_projection_service, 6);
+
+/**
+ * Asks for the verifications at night.
+ *
+ * @generated from message parley.projection.v1.ListVerificationsRequest
+ */
+export type ListVerificationsRequest = Message<"parley.projection.v1.ListVerificationsRequest"> & {
+  /**
+   * Only those of this projection. Empty: of all.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How many at most: 0 is 50; above 1,000 is taken as 1,000; negative is refused.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+};
+
+/**
+ * Describes the message parley.projection.v1.ListVerificationsRequest.
+ * Use `create(ListVerificationsRequestSchema)` to create a new message.
+ */
+export const ListVerificationsRequestSchema: GenMessage<ListVerificationsRequest> = /*@__PURE__*/
+  messageDesc(file_parley_projection_v1_projection_service, 7);
+
+/**
+ * Gives the verifications at night.
+ *
+ * @generated from message parley.projection.v1.ListVerificationsResponse
+ */
+export type ListVerificationsResponse = Message<"parley.projection.v1.ListVerificationsResponse"> & {
+  /**
+   * The verifications, the latest first. There is one a night of each projection, so that one page holds weeks.
+   *
+   * @generated from field: repeated parley.projection.v1.ProjectionVerification verifications = 1;
+   */
+  verifications: ProjectionVerification[];
+};
+
+/**
+ * Describes the message parley.projection.v1.ListVerificationsResponse.
+ * Use `create(ListVerificationsResponseSchema)` to create a new message.
+ */
+export const ListVerificationsResponseSchema: GenMessage<ListVerificationsResponse> = /*@__PURE__*/
+  messageDesc(file_parley_projection_v1_projection_service, 8);
+
+/**
+ * A verification that ran by itself.
+ *
+ * @generated from message parley.projection.v1.ProjectionVerification
+ */
+export type ProjectionVerification = Message<"parley.projection.v1.ProjectionVerification"> & {
+  /**
+   * The projection.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The UTC day of the night, `YYYY-MM-DD`.
+   *
+   * @generated from field: string night = 2;
+   */
+  night: string;
+
+  /**
+   * When it began.
+   *
+   * @generated from field: google.protobuf.Timestamp started_at = 3;
+   */
+  startedAt?: Timestamp | undefined;
+
+  /**
+   * When it ended. Absent: it runs, or its process is gone, and another begins it anew.
+   *
+   * @generated from field: google.protobuf.Timestamp ended_at = 4;
+   */
+  endedAt?: Timestamp | undefined;
+
+  /**
+   * Events read.
+   *
+   * @generated from field: int64 event_count = 5;
+   */
+  eventCount: bigint;
+
+  /**
+   * Rows compared.
+   *
+   * @generated from field: int64 row_count = 6;
+   */
+  rowCount: bigint;
+
+  /**
+   * Rows that differ. 0 is the only good answer.
+   *
+   * @generated from field: int64 difference_count = 7;
+   */
+  differenceCount: bigint;
+
+  /**
+   * Why it ended without an answer. Empty: it has one, or runs.
+   *
+   * @generated from field: string error = 8;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message parley.projection.v1.ProjectionVerification.
+ * Use `create(ProjectionVerificationSchema)` to create a new message.
+ */
+export const ProjectionVerificationSchema: GenMessage<ProjectionVerification> = /*@__PURE__*/
+  messageDesc(file_parley_projection_v1_projection_service, 9);
 
 /**
  * A tenant's buckets of before an instant, and the facts in them.
@@ -273,7 +485,7 @@ export type SealedBuckets = Message<"parley.projection.v1.SealedBuckets"> & {
  * Use `create(SealedBucketsSchema)` to create a new message.
  */
 export const SealedBucketsSchema: GenMessage<SealedBuckets> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 6);
+  messageDesc(file_parley_projection_v1_projection_service, 10);
 
 /**
  * A row that differs.
@@ -308,7 +520,7 @@ export type ProjectionDifference = Message<"parley.projection.v1.ProjectionDiffe
  * Use `create(ProjectionDifferenceSchema)` to create a new message.
  */
 export const ProjectionDifferenceSchema: GenMessage<ProjectionDifference> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 7);
+  messageDesc(file_parley_projection_v1_projection_service, 11);
 
 /**
  * Asks to rebuild a projection.
@@ -329,7 +541,7 @@ export type RebuildProjectionRequest = Message<"parley.projection.v1.RebuildProj
  * Use `create(RebuildProjectionRequestSchema)` to create a new message.
  */
 export const RebuildProjectionRequestSchema: GenMessage<RebuildProjectionRequest> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 8);
+  messageDesc(file_parley_projection_v1_projection_service, 12);
 
 /**
  * Says how far the rebuild is.
@@ -371,7 +583,7 @@ export type RebuildProjectionResponse = Message<"parley.projection.v1.RebuildPro
  * Use `create(RebuildProjectionResponseSchema)` to create a new message.
  */
 export const RebuildProjectionResponseSchema: GenMessage<RebuildProjectionResponse> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 9);
+  messageDesc(file_parley_projection_v1_projection_service, 13);
 
 /**
  * Asks for parked events.
@@ -406,7 +618,7 @@ export type ListParkedEventsRequest = Message<"parley.projection.v1.ListParkedEv
  * Use `create(ListParkedEventsRequestSchema)` to create a new message.
  */
 export const ListParkedEventsRequestSchema: GenMessage<ListParkedEventsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 10);
+  messageDesc(file_parley_projection_v1_projection_service, 14);
 
 /**
  * Gives a page of parked events.
@@ -434,7 +646,7 @@ export type ListParkedEventsResponse = Message<"parley.projection.v1.ListParkedE
  * Use `create(ListParkedEventsResponseSchema)` to create a new message.
  */
 export const ListParkedEventsResponseSchema: GenMessage<ListParkedEventsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 11);
+  messageDesc(file_parley_projection_v1_projection_service, 15);
 
 /**
  * An event that a projection could not take.
@@ -490,7 +702,7 @@ export type ParkedEvent = Message<"parley.projection.v1.ParkedEvent"> & {
  * Use `create(ParkedEventSchema)` to create a new message.
  */
 export const ParkedEventSchema: GenMessage<ParkedEvent> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 12);
+  messageDesc(file_parley_projection_v1_projection_service, 16);
 
 /**
  * Asks to try parked events again.
@@ -511,7 +723,7 @@ export type ReplayParkedEventsRequest = Message<"parley.projection.v1.ReplayPark
  * Use `create(ReplayParkedEventsRequestSchema)` to create a new message.
  */
 export const ReplayParkedEventsRequestSchema: GenMessage<ReplayParkedEventsRequest> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 13);
+  messageDesc(file_parley_projection_v1_projection_service, 17);
 
 /**
  * Says what became of them.
@@ -539,7 +751,7 @@ export type ReplayParkedEventsResponse = Message<"parley.projection.v1.ReplayPar
  * Use `create(ReplayParkedEventsResponseSchema)` to create a new message.
  */
 export const ReplayParkedEventsResponseSchema: GenMessage<ReplayParkedEventsResponse> = /*@__PURE__*/
-  messageDesc(file_parley_projection_v1_projection_service, 14);
+  messageDesc(file_parley_projection_v1_projection_service, 18);
 
 /**
  * The projections of the services behind this address: what each has computed from the event log, and how far it is.
@@ -568,6 +780,16 @@ export const ProjectionService: GenService<{
     methodKind: "server_streaming";
     input: typeof VerifyProjectionRequestSchema;
     output: typeof VerifyProjectionResponseSchema;
+  },
+  /**
+   * Lists what the verifications that run by themselves at night have found, the latest first.
+   *
+   * @generated from rpc parley.projection.v1.ProjectionService.ListVerifications
+   */
+  listVerifications: {
+    methodKind: "unary";
+    input: typeof ListVerificationsRequestSchema;
+    output: typeof ListVerificationsResponseSchema;
   },
   /**
    * Computes a projection from the log once more, beside the running one, and then puts it in its place. A message comes

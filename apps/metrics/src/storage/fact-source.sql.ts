@@ -1,0 +1,106 @@
+import type { CutWindow } from './cut-parameters.ts';
+import { dimensionColumns, factCondition, timeOf } from './fact-condition.ts';
+import type { FactTableName } from './fact-condition.ts';
+import type { SourceOptions } from './figure-source.ts';
+import type { ReadScope } from './kpi-state.sql.ts';
+import { createStatementParameters } from './statement-parameters.ts';
+import type { StatementParameters } from './statement-parameters.ts';
+
+/** What a statement about facts is asked. */
+export interface FactQuestion extends SourceOptions {
+  readonly scope: ReadScope;
+  readonly windows: readonly Pick<CutWindow, 'start' | 'end'>[];
+  readonly parameters: StatementParameters;
+}
+
+export function createFactQuestion(
+  scope: ReadScope,
+  { dimensions, asOf }: SourceOptions,
+  windows: FactQuestion['windows'],
+): FactQuestion {
+  return { scope, dimensions, asOf, windows, parameters: createStatementParameters() };
+}
+
+/** What is wanted of the facts f of a table. */
+export interface FactColumns {
+  readonly columns: readonly (readonly [name: string, expression: string])[];
+  /** A lateral join behind f. */
+  readonly join?: string;
+  /** A further condition. */
+  readonly condition?: string;
+}
+
+/**
+ * The facts of several windows: `position`, the dimensions' values `v0`, `v1` …, and columns. By the time of the windows one
+ * after the other; leans on the …_by_time indexes of facts, or, of a group that is named, on those …_by_group. OFFSET 0:
+ * by these, also while the planner knows nothing of the tables.
+ */
+export function factRows(table: FactTableName, question: FactQuestion, wanted: FactColumns): string {
+  const { scope, dimensions, asOf, windows, parameters } = question;
+  const told = dimensionColumns(table, dimensions, parameters, asOf);
+  const list = [
+    ...told.columns.map((column, index) => `${column} as v${index}`),
+    ...wanted.columns.map(([name, expression]) => `${expression} as ${name}`),
+  ];
+  const at = timeOf(table);
+  return `
+    select stretch.position, f.*
+      from unnest(${[
+        parameters.of(
+          windows.map((_, position) => position),
+          'integer[]',
+        ),
+        parameters.of(
+          windows.map(({ start }) => start),
+          'timestamptz[]',
+        ),
+        parameters.of(
+          windows.map(({ end }) => end),
+          'timestamptz[]',
+        ),
+      ].join(', ')}) as stretch (position, starts_at, ends_at)
+     cross join lateral (
+       select ${list.join(',\n              ')}
+         from ${table} f${told.join}${wanted.join ?? ''}
+        where ${factCondition(scope, table, parameters, asOf)}
+          and ${at} >= stretch.starts_at and ${at} < stretch.ends_at
+          ${wanted.condition === undefined ? '' : `and ${wanted.condition}`}
+       offset 0
+     ) as f`;
+}
+
+/** By what such rows are told apart. */
+export function placeColumns({ dimensions }: SourceOptions, ...further: readonly string[]): string {
+  return ['position', ...dimensions.map((_, index) => `v${index}`), ...further].join(', ');
+}
+
+/** Rows added up by window, values and further columns; the sums as whole numbers, or as text where they may be too large. */
+export function summed(
+  rows: string,
+  question: FactQuestion,
+  sums: readonly string[],
+  { by = [], type }: { readonly by?: readonly string[]; readonly type: 'bigint' | 'text' },
+): string {
+  const place = placeColumns(question, ...by);
+  return `
+    select ${[place, ...sums.map((name) => `sum(${name})::${type} as ${name}`)].join(', ')}
+      from (${rows}) as f
+     group by ${place}`;
+}
+
+/** Several such sums as one: what a part has no column for is null. */
+export function together(
+  parts: readonly { readonly rows: string; readonly columns: readonly string[] }[],
+  {
+    by,
+    columns,
+  }: { readonly by: string; readonly columns: readonly (readonly [name: string, type: string])[] },
+): string {
+  return parts
+    .map(({ rows, columns: own }) => {
+      const list = columns.map(([name, type]) => (own.includes(name) ? name : `null::${type} as ${name}`));
+      return `
+    select ${[by, ...list].join(', ')} from (${rows}) as part`;
+    })
+    .join('\n    union all');
+}

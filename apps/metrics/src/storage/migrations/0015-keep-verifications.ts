@@ -1,0 +1,8 @@
+import { defineMigration } from '@parley/database';
+import { projectionVerificationMigration } from '@parley/projection';
+
+/** What the verifications at night have found. */
+export const keepVerifications = defineMigration(
+  '0015-keep-verifications',
+  projectionVerificationMigration('metrics'),
+);
