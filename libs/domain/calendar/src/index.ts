@@ -5,3 +5,4 @@ export * from './cut-local.ts';
 export * from './range.ts';
 export * from './start-of-day.ts';
 export * from './time-zone.ts';
+export * from './whole-periods.ts';
