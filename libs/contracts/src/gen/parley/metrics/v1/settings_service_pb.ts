@@ -137,7 +137,7 @@ export const UpdateConversationSettingsResponseSchema: GenMessage<UpdateConversa
   messageDesc(file_parley_metrics_v1_settings_service, 4);
 
 /**
- * By what bots are judged.
+ * By what bots are judged. What is 0 of one bot is as for all bots, and what is 0 for all bots is the default.
  *
  * @generated from message parley.metrics.v1.HealthSettings
  */
@@ -150,28 +150,28 @@ export type HealthSettings = Message<"parley.metrics.v1.HealthSettings"> & {
   botId: string;
 
   /**
-   * Which share of the interactions must be without error, above 0.5 and below 1. 0: the default of 0.99.
+   * Which share of the interactions must be without error, above 0.5 and below 1. The default is 0.99.
    *
    * @generated from field: double success_target = 2;
    */
   successTarget: number;
 
   /**
-   * Which share of the responses must be fast, above 0.5 and below 1. 0: the default of 0.95.
+   * Which share of the responses must be fast, above 0.5 and below 1. The default is 0.95.
    *
    * @generated from field: double latency_target = 3;
    */
   latencyTarget: number;
 
   /**
-   * What is fast, in milliseconds, up to an hour. 0: the default of 2,000.
+   * What is fast, in milliseconds, up to an hour. The default is 2,000.
    *
    * @generated from field: int64 latency_threshold_ms = 4;
    */
   latencyThresholdMs: bigint;
 
   /**
-   * How many interactions the long window of a rule must hold before it may alert, up to 1,000,000. 0: the default of 100.
+   * How many interactions the long window of a rule must hold before it may alert, up to 1,000,000. The default is 100.
    *
    * @generated from field: int64 min_sample_size = 5;
    */
@@ -207,7 +207,7 @@ export const GetHealthSettingsRequestSchema: GenMessage<GetHealthSettingsRequest
  */
 export type GetHealthSettingsResponse = Message<"parley.metrics.v1.GetHealthSettingsResponse"> & {
   /**
-   * In the order of bots; the defaults are not listed.
+   * What was said, in the order of bots; those of all bots come first. What was not said is 0.
    *
    * @generated from field: repeated parley.metrics.v1.HealthSettings settings = 1;
    */
@@ -249,7 +249,7 @@ export const UpdateHealthSettingsRequestSchema: GenMessage<UpdateHealthSettingsR
  */
 export type UpdateHealthSettingsResponse = Message<"parley.metrics.v1.UpdateHealthSettingsResponse"> & {
   /**
-   * The objectives, defaults filled in.
+   * The objectives that hold now, what was not said filled in.
    *
    * @generated from field: parley.metrics.v1.HealthSettings settings = 1;
    */
@@ -265,7 +265,7 @@ export const UpdateHealthSettingsResponseSchema: GenMessage<UpdateHealthSettings
 
 /**
  * By which rules a tenant's figures are computed. Reading needs a tenant's key of scope `read`, changing one of scope
- * `admin`. The health settings are not served yet: UNIMPLEMENTED.
+ * `admin`.
  *
  * @generated from service parley.metrics.v1.SettingsService
  */
@@ -302,7 +302,8 @@ export const SettingsService: GenService<{
     output: typeof GetHealthSettingsResponseSchema;
   },
   /**
-   * Changes the objectives by which bots are judged, at once.
+   * Changes the objectives by which bots are judged, at once, in place of what was said of that bot before. With nothing
+   * but a bot, what was said of it is forgotten.
    *
    * @generated from rpc parley.metrics.v1.SettingsService.UpdateHealthSettings
    */
