@@ -1,3 +1,4 @@
+import { weightedHealthScore } from './bot-health.ts';
 import { figures } from './figures.ts';
 import { funnelOverallRate, funnelStepRate } from './funnel-kpis.ts';
 import type { KpiMeaning } from './kpi-definition.ts';
@@ -26,4 +27,6 @@ const analysisMeanings: readonly KpiMeaning[] = [
 export const allKpiMeanings: readonly KpiMeaning[] = [
   ...figures.map(({ meaning }) => meaning),
   ...analysisMeanings,
+  // No figure of a window: rows of others go into it.
+  weightedHealthScore,
 ].toSorted((one, other) => (one.definitionId < other.definitionId ? -1 : 1));

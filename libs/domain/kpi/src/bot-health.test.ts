@@ -1,15 +1,18 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { botHealth, weighRows } from './bot-health.ts';
-import type { HealthInput } from './bot-health.ts';
-import type { KpiParts } from './kpi-definition.ts';
+import { botHealth, weightedHealthScore, withRows } from './bot-health.ts';
+import type { HealthInput, Measure } from './bot-health.ts';
+import { evaluateKpi, toKpiValue } from './kpi-definition.ts';
+import { errorRate } from './kpi-definitions.ts';
 
-const measured = (value: number, size = 10_000): KpiParts => ({
+const measured = (value: number, size = 10_000): Measure => ({
+  value,
   numerator: value * size,
   denominator: size,
   sampleSize: size,
   hasData: true,
 });
-const missing: KpiParts = { numerator: 0, denominator: 0, sampleSize: 0, hasData: false };
+const missing: Measure = { value: 0, numerator: 0, denominator: 0, sampleSize: 0, hasData: false };
 const good: HealthInput = {
   errorRate: measured(0),
   avgLatencyMs: measured(300),
@@ -92,11 +95,55 @@ test('each advice says by which rule it came, and what was seen', () => {
   expect(botHealth(good).recommendations).toEqual([]);
 });
 
-test('rows are weighed by their sample sizes', () => {
+const ours = (failed: number, count: number) =>
+  toKpiValue(errorRate, {
+    numerator: failed,
+    denominator: count,
+    sampleSize: count,
+    hasData: count > 0,
+  });
+
+test('rows of others are weighed by their sample sizes, beside ours', () => {
   const rows = [
     { value: 0.1, sampleSize: 10 },
     { value: 0.2, sampleSize: 30 },
   ];
-  expect(weighRows(rows)).toEqual({ numerator: 7, denominator: 40, sampleSize: 40, hasData: true });
-  expect(weighRows([])).toMatchObject({ hasData: false });
+  expect(withRows(ours(0, 0), rows).value).toBeCloseTo(0.175, 12);
+  const both = withRows(ours(5, 60), rows);
+  expect(both.value).toBeCloseTo(12 / 100, 12);
+  expect(both).toMatchObject({ denominator: 100, sampleSize: 100, hasData: true });
+  expect(both.definitionId).toBe('guide.v1/error_rate');
+});
+
+test('without rows, or with rows of no data points, ours is as it was', () => {
+  expect(withRows(ours(5, 60), [])).toEqual(ours(5, 60));
+  expect(withRows(ours(0, 0), [{ value: 0.3, sampleSize: 0 }])).toEqual(ours(0, 0));
+});
+
+test('rows that say exactly 5 % and 2000 ms cost nothing, whatever their sample sizes', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 24 }),
+      (sizes) => {
+        const rowsOf = (value: number) => sizes.map((sampleSize) => ({ value, sampleSize }));
+        const errors = withRows(ours(0, 0), rowsOf(0.05));
+        const latency = withRows(ours(0, 0), rowsOf(2_000));
+        expect(botHealth({ ...good, errorRate: errors, avgLatencyMs: latency }).healthScore).toBe(100);
+        const more = withRows(ours(0, 0), rowsOf(0.0501));
+        expect(botHealth({ ...good, errorRate: more, avgLatencyMs: latency }).healthScore).toBe(70);
+      },
+    ),
+  );
+});
+
+test('the weighted score as a figure has the sample of its weakest component', () => {
+  const health = botHealth({ ...good, errorRate: measured(0.01, 40), fallbackRate: measured(0.2, 3) });
+  expect(evaluateKpi(weightedHealthScore, health)).toMatchObject({
+    value: 100,
+    hasData: true,
+    sampleSize: 40,
+    definitionId: 'parley.v1/health_score_v2',
+  });
+  const none = { weightedScore: undefined, components: [] };
+  expect(evaluateKpi(weightedHealthScore, none)).toMatchObject({ value: 0, hasData: false, sampleSize: 0 });
 });

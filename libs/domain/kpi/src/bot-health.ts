@@ -1,19 +1,23 @@
 import { wilsonInterval } from '@parley/statistics';
-import type { KpiParts } from './kpi-definition.ts';
-import { quotient } from './kpi-definition.ts';
+import { defineKpi } from './kpi-definition.ts';
+import type { KpiDefinition } from './kpi-definition.ts';
+import type { KpiValue } from './kpi-value.ts';
 
-/** What a bot's health is judged by: the last 24 hours, or rows of the guide's BotPerformanceMetrics of that time. */
-export interface HealthInput {
+/** A figure as far as health is judged by it. */
+export type Measure = Pick<KpiValue, 'value' | 'numerator' | 'denominator' | 'sampleSize' | 'hasData'>;
+
+/** What a bot's health is judged by: the last 24 hours, and rows that others measured in that time. */
+export interface HealthInput<Of extends Measure = Measure> {
   /** Share of the interactions in which the bot failed: S79. */
-  readonly errorRate: KpiParts;
+  readonly errorRate: Of;
   /** Mean response time in milliseconds: S80. */
-  readonly avgLatencyMs: KpiParts;
+  readonly avgLatencyMs: Of;
   /** The response time that 95 % do not exceed, in milliseconds. */
-  readonly latencyP95Ms: KpiParts;
+  readonly latencyP95Ms: Of;
   /** Share of the interactions whose intent is `fallback`. */
-  readonly fallbackRate: KpiParts;
-  /** Share of the interactions without a response. */
-  readonly noResponseRate: KpiParts;
+  readonly fallbackRate: Of;
+  /** Share of the interactions without a response in time. */
+  readonly noResponseRate: Of;
 }
 
 /** What is measured. */
@@ -24,6 +28,8 @@ export interface HealthComponent {
   readonly name: HealthMetric;
   /** The most that it can cost. */
   readonly weight: number;
+  /** How many data points it is judged by. */
+  readonly sampleSize: number;
   /** What it costs: 0 up to `good`, all of its weight from `bad` on, and in proportion between. */
   readonly cost: number;
   /** Whether there are too few data points to judge it; it costs nothing then, and the others weigh more. */
@@ -77,6 +83,15 @@ export const healthComponents: readonly ComponentRule[] = [
   { name: 'noResponseRate', weight: 15, good: 0.02, bad: 0.2 },
 ];
 
+/** What the components are called outside. */
+export const componentNames: Readonly<Record<HealthMetric, string>> = {
+  errorRate: 'error_rate',
+  avgLatencyMs: 'avg_latency_ms',
+  latencyP95Ms: 'response_latency_p95_ms',
+  fallbackRate: 'fallback_rate',
+  noResponseRate: 'no_response_rate',
+};
+
 /** How a bot is, by the guide's check_bot_health and beside it by a weighted score. Rulings A17 to A19. */
 export function botHealth(input: HealthInput): BotHealth {
   const components = healthComponents.map((rule) => judge(rule, input[rule.name]));
@@ -85,7 +100,7 @@ export function botHealth(input: HealthInput): BotHealth {
   const cost = judged.reduce((sum, component) => sum + component.cost, 0);
   const { errorRate, avgLatencyMs } = input;
   const score =
-    100 - (valueOf(errorRate) > maxErrorRate ? 30 : 0) - (valueOf(avgLatencyMs) > maxLatencyMs ? 20 : 0);
+    100 - (errorRate.value > maxErrorRate ? 30 : 0) - (avgLatencyMs.value > maxLatencyMs ? 20 : 0);
   const isComplete = errorRate.hasData && avgLatencyMs.hasData;
   const isKnown = isComplete || score < 100;
   return {
@@ -97,21 +112,71 @@ export function botHealth(input: HealthInput): BotHealth {
   };
 }
 
-/** Rows of one metric as one figure: weighted by their sample sizes, since a mean of means is none (ruling A18). */
-export function weighRows(
-  rows: readonly { readonly value: number; readonly sampleSize: number }[],
-): KpiParts {
-  const size = rows.reduce((sum, { sampleSize }) => sum + sampleSize, 0);
-  return quotient(
-    rows.reduce((sum, { value, sampleSize }) => sum + value * sampleSize, 0),
-    size,
-  );
+/** What others measured: a figure, and how many data points it sums up. */
+export interface MeasuredRow {
+  readonly value: number;
+  readonly sampleSize: number;
 }
 
-function judge({ name, weight, good, bad }: ComponentRule, parts: KpiParts): HealthComponent {
+/**
+ * A figure of ours together with rows of others: weighted by their sample sizes, since a mean of means is none (ruling
+ * A18). A row of no data points says nothing. Of equal values the mean is exactly that value.
+ */
+export function withRows(own: KpiValue, rows: readonly MeasuredRow[]): KpiValue {
+  const told = rows.filter(({ sampleSize }) => sampleSize > 0);
+  if (told.length === 0) return own;
+  const all = own.hasData ? [{ value: own.value, sampleSize: own.sampleSize }, ...told] : told;
+  const sampleSize = all.reduce((sum, row) => sum + row.sampleSize, 0);
+  const base = all[0]?.value ?? 0;
+  const value = all.reduce((mean, row) => mean + (row.value - base) * (row.sampleSize / sampleSize), base);
+  const { definitionId, unit } = own;
+  return {
+    value,
+    numerator: value * sampleSize,
+    denominator: sampleSize,
+    sampleSize,
+    hasData: true,
+    definitionId,
+    unit,
+  };
+}
+
+/** The weighted score, of what CheckBotHealth judges by. */
+export const weightedHealthScore: KpiDefinition<
+  readonly [health: Pick<BotHealth, 'weightedScore' | 'components'>]
+> = defineKpi({
+  definitionId: 'parley.v1/health_score_v2',
+  group: 'health',
+  description: 'How healthy a bot is, 0 to 100: what it misses costs by how far it is missed.',
+  formula:
+    '100 less what the components cost, each nothing up to its good value, all of its weight from its bad value on and in ' +
+    'proportion between: ' +
+    `${healthComponents.map(({ name, weight, good, bad }) => `${componentNames[name]} ${weight} (${good} to ${bad})`).join(', ')}. ` +
+    'Those with fewer than 30 data points are left out, and the others weigh more. None left: no data.',
+  unit: 'score',
+  source: 'ruling A19',
+  isProportion: false,
+  parts: ({ weightedScore, components }) => {
+    const judged = components.filter(({ isInsufficient }) => !isInsufficient);
+    return {
+      numerator: weightedScore ?? 0,
+      denominator: 1,
+      sampleSize: judged.length === 0 ? 0 : Math.min(...judged.map(({ sampleSize }) => sampleSize)),
+      hasData: weightedScore !== undefined,
+    };
+  },
+});
+
+function judge({ name, weight, good, bad }: ComponentRule, parts: Measure): HealthComponent {
   const isInsufficient = !parts.hasData || parts.sampleSize < minSample;
-  const missed = Math.min(Math.max((valueOf(parts) - good) / (bad - good), 0), 1);
-  return { name, weight, cost: isInsufficient ? 0 : weight * missed, isInsufficient };
+  const missed = Math.min(Math.max((parts.value - good) / (bad - good), 0), 1);
+  return {
+    name,
+    weight,
+    sampleSize: parts.sampleSize,
+    cost: isInsufficient ? 0 : weight * missed,
+    isInsufficient,
+  };
 }
 
 function statusOf(score: number): BotHealth['status'] {
@@ -126,19 +191,19 @@ function recommendationsOf(input: HealthInput): readonly HealthRecommendation[] 
     if (applies) found.push({ rule, evidence: evidence(), action });
   };
   add(
-    valueOf(errorRate) > maxErrorRate,
+    errorRate.value > maxErrorRate,
     'error_rate_above_5_percent',
     () => `The bot failed in ${shareOf(errorRate)}.`,
     'Group the failed interactions by their error code, and mend what causes most of them first.',
   );
   add(
-    valueOf(avgLatencyMs) > maxLatencyMs,
+    avgLatencyMs.value > maxLatencyMs,
     'avg_latency_above_2000_ms',
     () => `The mean response time is ${timeOf(avgLatencyMs)} over ${avgLatencyMs.sampleSize} answers.`,
     'Look for the slow calls behind the answers, and answer from a cache or in parts where you can.',
   );
   add(
-    valueOf(avgLatencyMs) <= maxLatencyMs && isMissed('latencyP95Ms', latencyP95Ms),
+    avgLatencyMs.value <= maxLatencyMs && isMissed('latencyP95Ms', latencyP95Ms),
     'p95_latency_above_2000_ms',
     () => `One answer in twenty takes longer than ${timeOf(latencyP95Ms)}, though the mean is good.`,
     'Look at the slowest answers alone: a time limit or a retry of their slow call helps more than a faster mean.',
@@ -171,17 +236,13 @@ function recommendationsOf(input: HealthInput): readonly HealthRecommendation[] 
   return found;
 }
 
-function isMissed(name: HealthMetric, parts: KpiParts): boolean {
+function isMissed(name: HealthMetric, parts: Measure): boolean {
   const rule = healthComponents.find((component) => component.name === name);
   return rule !== undefined && judge(rule, parts).cost > 0;
 }
 
-function valueOf({ numerator, denominator }: KpiParts): number {
-  return denominator > 0 ? numerator / denominator : 0;
-}
-
-function shareOf({ numerator, denominator }: KpiParts): string {
-  const share = `${percent(numerator / denominator)} of ${denominator} interactions`;
+function shareOf({ value, numerator, denominator }: Measure): string {
+  const share = `${percent(value)} of ${denominator} interactions`;
   // Rows from outside may say what no share of their sample is.
   if (!(numerator >= 0 && numerator <= denominator)) return share;
   const { lower, upper } = wilsonInterval(numerator, denominator);
@@ -192,6 +253,6 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
-function timeOf(parts: KpiParts): string {
-  return `${Math.round(valueOf(parts))} ms`;
+function timeOf(parts: Measure): string {
+  return `${Math.round(parts.value)} ms`;
 }

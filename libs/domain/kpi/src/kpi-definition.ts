@@ -33,7 +33,8 @@ export type KpiGroup =
   | 'dialects'
   | 'revenue'
   | 'audience'
-  | 'analyses';
+  | 'analyses'
+  | 'health';
 
 /** What one figure means. A definition never changes; a change makes one with another version. */
 export interface KpiMeaning {

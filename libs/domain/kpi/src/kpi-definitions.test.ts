@@ -47,6 +47,7 @@ test('exactly the proportions have an interval', () => {
     'bounce_rate',
     'completion_rate',
     'containment_rate',
+    'error_rate',
     'positive_sentiment_rate',
     'ces_top2_rate',
     'csat_top2_rate',

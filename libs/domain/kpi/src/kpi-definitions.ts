@@ -295,16 +295,46 @@ export const avgResponseTime = defineKpi<SumsAndPeople>({
   parts: (state) => quotient(state.responseTimeSumMs, state.responseTimeCount),
 });
 
+/** How often the bot failed. */
+export const errorRate = defineKpi<SumsAndPeople>({
+  definitionId: 'guide.v1/error_rate',
+  group: 'health',
+  description: 'Share of the interactions in which the bot failed.',
+  formula:
+    'Interactions with an error code, their own or that of their completion, by all interactions. None: no data. In ' +
+    'CheckBotHealth with the rows of others of that metric type, by their sample sizes.',
+  unit: 'rate',
+  source: 'guide: Troubleshooting 1; rulings A17, A18',
+  isProportion: true,
+  parts: (state) => quotient(state.errorCount, state.interactionCount),
+});
+
+/** How long the bot takes on average. */
+export const avgLatencyMs = defineKpi<SumsAndPeople>({
+  definitionId: 'guide.v1/avg_latency_ms',
+  group: 'health',
+  description: 'Mean response time of the bot, times of 0 counted.',
+  formula:
+    'Sum of the response times by their number. None: no data. In CheckBotHealth with the rows of others of the metric ' +
+    'type `latency`, by their sample sizes.',
+  unit: 'milliseconds',
+  source: 'guide: Troubleshooting 1; rulings A5, A18',
+  isProportion: false,
+  parts: avgResponseLatencyMs.parts,
+});
+
 /** Every definition, in the order of their ids. */
 export const kpiDefinitions: readonly KpiDefinition[] = [
   activeUsers,
   avgCsat,
   avgHandlingTimeMs,
+  avgLatencyMs,
   avgResponseTime,
   bounceRate,
   completionRate,
   containmentRate,
   conversionRate,
+  errorRate,
   interactionsPerMinute,
   positiveSentimentRate,
   resolutionRate,
