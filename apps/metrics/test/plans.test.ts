@@ -5,6 +5,7 @@ import type { Transaction } from '@parley/database';
 import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
+import { measuredByOthersSql } from '../src/storage/bot-metrics.sql.ts';
 import { activeMembersSql, readDistinctCounts, userCountsSql } from '../src/storage/active-people.sql.ts';
 import {
   failuresOfBotSql,
@@ -102,7 +103,7 @@ function traffic(count: number, run: string): NewEvent[] {
 
 test(
   'a question of 30 days reads its buckets by index and the facts of its edges, whether the planner knows the tables or not',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const metrics = await openMetricsRows(cluster);
     const log = inOrder(traffic(30_000, 'first'));
@@ -329,6 +330,11 @@ test.each([0, 20, 200, 2_000])(
         ...slowAnswersOfBotSql,
         values: `${several}, ${thresholds}`,
         by: ['latency_rollups_pkey', 'interaction_facts_by_time'],
+      },
+      {
+        ...measuredByOthersSql,
+        values: `${partition}, '${tenantA}', 1, 'bot-1', array['latency'], '2026-01-11', '2026-02-10'`,
+        by: ['bot_metric_facts_by_bot'],
       },
       { ...membersSql, values: several, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
       { ...payersSql, values: `${several}, 'USD'`, by: ['payer_sets_pkey', 'conversion_facts_by_time'] },

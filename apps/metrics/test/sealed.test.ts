@@ -46,6 +46,26 @@ function readAgain({ dialogues }: World): readonly NewEvent[] {
   );
 }
 
+/** A figure of others for each interaction. */
+function measured({ dialogues }: World): readonly NewEvent[] {
+  return dialogues.map(({ at, bot }, n) =>
+    event(
+      {
+        case: 'botPerformanceMetric',
+        value: {
+          botId: bot,
+          metricCategory: 5,
+          metricType: 'latency',
+          metricValue: n,
+          aggregationPeriod: 1,
+          sampleSize: 1n,
+        },
+      },
+      { id: `p${n}`, at: new Date(at) },
+    ),
+  );
+}
+
 async function withRuntime(
   { worker }: MetricsRows,
   source: SimulatedLog,
@@ -131,7 +151,7 @@ test(
           await empty(rows);
           const log = createSimulatedLog(partition);
           const all = delivered(
-            [...eventsOf(own, tenantA), ...readAgain(own), ...eventsOf(others, tenantB)],
+            [...eventsOf(own, tenantA), ...readAgain(own), ...measured(own), ...eventsOf(others, tenantB)],
             stream,
           );
           log.append(all);
@@ -139,6 +159,7 @@ test(
           await withRuntime(rows, log, async (runtime) => {
             await caughtUp(rows, log.head);
             const before = await rowsOf(rows);
+            expect(before.get('bot_metric_facts')).toHaveLength(own.dialogues.length);
             log.seal({
               number: 1n,
               partition,

@@ -3,6 +3,7 @@ import { eventKinds } from '@parley/event';
 import type { LogEvent } from '@parley/event';
 import type { Projection } from '@parley/projection';
 import { findConversationSettings } from '../storage/conversation-settings.ts';
+import { saveBotMetrics } from '../storage/bot-metric-store.ts';
 import { moveClock, readClock } from '../storage/conversation-store.ts';
 import {
   conversionMapping,
@@ -20,6 +21,7 @@ import { addToPayerSets } from '../storage/payer-set-store.ts';
 import { saveMembers, saveUsers } from '../storage/people-store.ts';
 import { addToRevenueRollups, hasAnyRevenue } from '../storage/revenue-store.ts';
 import { conversationRollups, kpiRollups } from '../storage/rollup-store.ts';
+import { parseBotMetrics } from './bot-metric-fact.ts';
 import { rollUpLatencies, rollUpMembers, rollUpPayers, rollUpRevenue, rollUpStates } from './cell.ts';
 import { createConversationRules } from './conversation-rules.ts';
 import type { ConversationRules } from './conversation-rules.ts';
@@ -53,12 +55,13 @@ const sealedBucket = `(r.bucket_start < seal.occurred_before
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 8,
+  version: 9,
   tables: [
     { name: 'interaction_facts', time: 'occurred_at', sealed: `r.seen_on < ${sealedDay}` },
     { name: 'conversion_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
     { name: 'feedback_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
     { name: 'refund_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
+    { name: 'bot_metric_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
     // Conversations of a tenant whose raw events have expired are copied as they are: each may be of such events in part.
     { name: 'handoff_facts', sealed: 'true' },
     { name: 'conversation_facts', time: 'started_at', sealed: 'true' },
@@ -139,6 +142,10 @@ async function foldDay(scope: SealedScope, events: readonly LogEvent[]): Promise
   } else {
     const told = parse(events).filter((event) => !scope.seals.isExpired(event));
     await foldFacts(scope, told, { day, now, add: sums.add });
+    await saveBotMetrics(
+      scope,
+      parseBotMetrics(events).filter((metric) => !scope.seals.isExpired(metric)),
+    );
   }
   if (clock === null || clock.getTime() < now) {
     await passTimeForAll(scope, now, sums.add);

@@ -230,6 +230,7 @@ export function toContext(
   };
 }
 
+/** A figure as the contract has it. */
 export function toValue({
   unit,
   sampleSize,

@@ -85,7 +85,7 @@ function nanosOf({ seconds, nanos }: Timestamp): bigint {
  * The first millisecond at or after the instant: events are kept to the millisecond, what is finer cut off, so what
  * counts as at or after the instant is what is at or after this one.
  */
-function firstMillisecond({ seconds, nanos }: Timestamp): Date {
+export function firstMillisecond({ seconds, nanos }: Timestamp): Date {
   return new Date(Number(seconds) * 1_000 + Math.ceil(nanos / 1_000_000));
 }
 

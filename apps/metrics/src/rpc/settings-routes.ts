@@ -13,7 +13,8 @@ import {
   currentConversationSettings,
 } from '../use-cases/conversation-settings.ts';
 import type { SettingsDependencies } from '../use-cases/conversation-settings.ts';
-import { notYet } from './not-yet.ts';
+import { currentHealthSettings, changeHealthSettings } from '../use-cases/health-rules.ts';
+import { parseHealthSettings, toHealthMessage } from './health-settings-messages.ts';
 
 /** Answers SettingsService. */
 export function createSettingsRoutes(
@@ -41,8 +42,15 @@ export function createSettingsRoutes(
       });
       return { settings: toMessage(changed) };
     },
-    getHealthSettings: () => notYet('GetHealthSettings', 'say by what bots are judged'),
-    updateHealthSettings: () => notYet('UpdateHealthSettings', 'change by what bots are judged'),
+    async getHealthSettings(_request, handler) {
+      const settings = await currentHealthSettings(dependencies, tenantOf(handler));
+      return { settings: settings.map(toHealthMessage) };
+    },
+    async updateHealthSettings({ settings }, handler) {
+      const told = parseHealthSettings(settings);
+      const rule = await changeHealthSettings(dependencies, tenantOf(handler), told);
+      return { settings: toHealthMessage({ botId: told.botId, ...rule }) };
+    },
   };
 }
 

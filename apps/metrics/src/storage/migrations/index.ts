@@ -9,6 +9,7 @@ import { createConversations } from './0007-create-conversations.ts';
 import { keepLatencyAndRevenue } from './0008-keep-latency-and-revenue.ts';
 import { keepSegments } from './0009-keep-segments.ts';
 import { createHealthSettings } from './0010-create-health-settings.ts';
+import { keepBotMetrics } from './0011-keep-bot-metrics.ts';
 import { keepCheckouts } from './0012-keep-checkouts.ts';
 import { keepVerifications } from './0015-keep-verifications.ts';
 
@@ -24,6 +25,7 @@ export const migrations: readonly NamedMigration[] = [
   keepLatencyAndRevenue,
   keepSegments,
   createHealthSettings,
+  keepBotMetrics,
   keepCheckouts,
   keepVerifications,
 ];
