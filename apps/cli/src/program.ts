@@ -197,6 +197,14 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
     },
   );
 
+  inTenant(program.command('health').description('say how a bot is, by its last 24 hours'))
+    .requiredOption('--bot <id>', 'the bot')
+    .option('--at <time>', 'the end of the 24 hours: an instant, or a date (default now)')
+    .action(async (options) => {
+      const { healthCommand } = await import('./commands/health.ts');
+      ended(await healthCommand(session, options));
+    });
+
   const tenants = program
     .command('tenants')
     .description('create and list tenants, and bound them (with the operator’s key)');

@@ -60,6 +60,16 @@ export async function boundsOf(
   };
 }
 
+/** The instant that an option says; a date is read as `windowOf` reads it. */
+export async function instantOf(
+  session: Session,
+  tenantName: string | undefined,
+  text: string,
+  option: string,
+): Promise<Date> {
+  return parseInstantOrDate(text, await zoneOf(session, tenantName, { from: text }), option);
+}
+
 async function zoneOf(
   session: Session,
   tenantName: string | undefined,
