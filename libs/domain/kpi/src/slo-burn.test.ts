@@ -49,6 +49,24 @@ test('exactly at the threshold nobody is called, as in the Workbook', () => {
   expect(burnStatus(halves, () => ({ total: 1_000, bad: 501 })).state).toBe('ticket');
 });
 
+test('the threshold is exact whatever the target, also where doubles are not', () => {
+  for (const percent of [51, 60, 75, 80, 90, 95, 99]) {
+    const objective: Objective = { name: 'success', target: percent / 100 };
+    for (const { threshold } of burnRules(objective)) {
+      for (const total of [1_000, 12_500, 1_000_000]) {
+        const isAbove = (bad: number): boolean => {
+          const { burnRates } = burnStatus(objective, () => ({ total, bad }));
+          return burnRates.some((rate) => rate.threshold === threshold && rate.isAlerting);
+        };
+        // In whole numbers: bad / total × 100 / (100 - percent) = threshold.
+        const atThreshold = Math.floor((threshold * 10 * (100 - percent) * total) / 1_000);
+        expect(isAbove(atThreshold)).toBe(false);
+        expect(isAbove(atThreshold + 1)).toBe(true);
+      }
+    }
+  }
+});
+
 test('of little traffic nothing is said, however bad', () => {
   expect(burnStatus(success, () => ({ total: 99, bad: 99 })).state).toBe('insufficient_data');
   expect(burnStatus(success, () => ({ total: 0, bad: 0 })).state).toBe('insufficient_data');

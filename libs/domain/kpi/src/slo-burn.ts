@@ -103,7 +103,7 @@ export function burnStatus(
   minSample: number = defaultHealthRule.minSampleSize,
 ): ObjectiveStatus {
   const rateOf = ({ total, bad }: JudgedCount): number =>
-    total === 0 ? 0 : bad / total / (1 - objective.target);
+    total === 0 ? 0 : exactly(bad / total / (1 - objective.target));
   const burnRates = burnRules(objective).map((rule): BurnRate => {
     const long = countIn(rule.longSeconds);
     const [longBurnRate, shortBurnRate] = [rateOf(long), rateOf(countIn(rule.shortSeconds))];
@@ -118,6 +118,14 @@ export function burnStatus(
     };
   });
   return { ...objective, burnRates, state: stateOf(burnRates) };
+}
+
+/**
+ * Without what doubles add in their last digits: 1 - 0.8 is a little less than 0.2, and a rate that is at its threshold must
+ * not be above it. Rates of up to a thousand million interactions still differ.
+ */
+function exactly(rate: number): number {
+  return Number(rate.toPrecision(12));
 }
 
 function stateOf(burnRates: readonly BurnRate[]): ObjectiveStatus['state'] {
