@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file parley/metrics/v1/alert_service.proto.
  */
 export const file_parley_metrics_v1_alert_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVwYXJsZXkvbWV0cmljcy92MS9hbGVydF9zZXJ2aWNlLnByb3RvEhFwYXJsZXkubWV0cmljcy52MSK+AQoFQWxlcnQSEAoIYWxlcnRfaWQYASABKAkSDgoGYm90X2lkGAIgASgJEhEKCW9iamVjdGl2ZRgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRIQCghldmlkZW5jZRgFIAEoCRIuCgpzdGFydGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiegoRTGlzdEFsZXJ0c1JlcXVlc3QSGAoGYm90X2lkGAEgASgJQgi6SAVyAxjIARIRCglvcGVuX29ubHkYAiABKAgSGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGOgHIlcKEkxpc3RBbGVydHNSZXNwb25zZRIoCgZhbGVydHMYASADKAsyGC5wYXJsZXkubWV0cmljcy52MS5BbGVydBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLgoSV2F0Y2hBbGVydHNSZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAEiPgoTV2F0Y2hBbGVydHNSZXNwb25zZRInCgVhbGVydBgBIAEoCzIYLnBhcmxleS5tZXRyaWNzLnYxLkFsZXJ0Im4KB1dlYmhvb2sSEgoKd2ViaG9va19pZBgBIAEoCRILCgN1cmwYAiABKAkSEgoKc2V2ZXJpdGllcxgDIAMoCRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJgChRDcmVhdGVXZWJob29rUmVxdWVzdBIYCgN1cmwYASABKAlCC7pICHIGGNAPiAEBEi4KCnNldmVyaXRpZXMYAiADKAlCGrpIF5IBFBgBIhByDlIEcGFnZVIGdGlja2V0IlQKFUNyZWF0ZVdlYmhvb2tSZXNwb25zZRIrCgd3ZWJob29rGAEgASgLMhoucGFybGV5Lm1ldHJpY3MudjEuV2ViaG9vaxIOCgZzZWNyZXQYAiABKAkiFQoTTGlzdFdlYmhvb2tzUmVxdWVzdCJEChRMaXN0V2ViaG9va3NSZXNwb25zZRIsCgh3ZWJob29rcxgBIAMoCzIaLnBhcmxleS5tZXRyaWNzLnYxLldlYmhvb2siNAoURGVsZXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlInYKHExpc3RXZWJob29rRGVsaXZlcmllc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YAyABKAlCCLpIBXIDGOgHInAKHUxpc3RXZWJob29rRGVsaXZlcmllc1Jlc3BvbnNlEjYKCmRlbGl2ZXJpZXMYASADKAsyIi5wYXJsZXkubWV0cmljcy52MS5XZWJob29rRGVsaXZlcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIukBCg9XZWJob29rRGVsaXZlcnkSEwoLZGVsaXZlcnlfaWQYASABKAkSEAoIYWxlcnRfaWQYAiABKAkSDQoFc3RhdGUYAyABKAkSFQoNYXR0ZW1wdF9jb3VudBgEIAEoBRITCgtodHRwX3N0YXR1cxgFIAEoBRINCgVlcnJvchgGIAEoCRIwCgxhdHRlbXB0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD25leHRfYXR0ZW1wdF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyhwUKDEFsZXJ0U2VydmljZRJeCgpMaXN0QWxlcnRzEiQucGFybGV5Lm1ldHJpY3MudjEuTGlzdEFsZXJ0c1JlcXVlc3QaJS5wYXJsZXkubWV0cmljcy52MS5MaXN0QWxlcnRzUmVzcG9uc2UiA5ACARJjCgtXYXRjaEFsZXJ0cxIlLnBhcmxleS5tZXRyaWNzLnYxLldhdGNoQWxlcnRzUmVxdWVzdBomLnBhcmxleS5tZXRyaWNzLnYxLldhdGNoQWxlcnRzUmVzcG9uc2UiA5ACATABEmIKDUNyZWF0ZVdlYmhvb2sSJy5wYXJsZXkubWV0cmljcy52MS5DcmVhdGVXZWJob29rUmVxdWVzdBooLnBhcmxleS5tZXRyaWNzLnYxLkNyZWF0ZVdlYmhvb2tSZXNwb25zZRJkCgxMaXN0V2ViaG9va3MSJi5wYXJsZXkubWV0cmljcy52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GicucGFybGV5Lm1ldHJpY3MudjEuTGlzdFdlYmhvb2tzUmVzcG9uc2UiA5ACARJnCg1EZWxldGVXZWJob29rEicucGFybGV5Lm1ldHJpY3MudjEuRGVsZXRlV2ViaG9va1JlcXVlc3QaKC5wYXJsZXkubWV0cmljcy52MS5EZWxldGVXZWJob29rUmVzcG9uc2UiA5ACAhJ/ChVMaXN0V2ViaG9va0RlbGl2ZXJpZXMSLy5wYXJsZXkubWV0cmljcy52MS5MaXN0V2ViaG9va0RlbGl2ZXJpZXNSZXF1ZXN0GjAucGFybGV5Lm1ldHJpY3MudjEuTGlzdFdlYmhvb2tEZWxpdmVyaWVzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("CiVwYXJsZXkvbWV0cmljcy92MS9hbGVydF9zZXJ2aWNlLnByb3RvEhFwYXJsZXkubWV0cmljcy52MSK+AQoFQWxlcnQSEAoIYWxlcnRfaWQYASABKAkSDgoGYm90X2lkGAIgASgJEhEKCW9iamVjdGl2ZRgDIAEoCRIQCghzZXZlcml0eRgEIAEoCRIQCghldmlkZW5jZRgFIAEoCRIuCgpzdGFydGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiegoRTGlzdEFsZXJ0c1JlcXVlc3QSGAoGYm90X2lkGAEgASgJQgi6SAVyAxjIARIRCglvcGVuX29ubHkYAiABKAgSGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEhwKCnBhZ2VfdG9rZW4YBCABKAlCCLpIBXIDGOgHIlcKEkxpc3RBbGVydHNSZXNwb25zZRIoCgZhbGVydHMYASADKAsyGC5wYXJsZXkubWV0cmljcy52MS5BbGVydBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiTQoSV2F0Y2hBbGVydHNSZXF1ZXN0EhgKBmJvdF9pZBgBIAEoCUIIukgFcgMYyAESHQoMcmVzdW1lX3Rva2VuGAIgASgJQge6SARyAhhkIlQKE1dhdGNoQWxlcnRzUmVzcG9uc2USJwoFYWxlcnQYASABKAsyGC5wYXJsZXkubWV0cmljcy52MS5BbGVydBIUCgxyZXN1bWVfdG9rZW4YAiABKAkibgoHV2ViaG9vaxISCgp3ZWJob29rX2lkGAEgASgJEgsKA3VybBgCIAEoCRISCgpzZXZlcml0aWVzGAMgAygJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImAKFENyZWF0ZVdlYmhvb2tSZXF1ZXN0EhgKA3VybBgBIAEoCUILukgIcgYY0A+IAQESLgoKc2V2ZXJpdGllcxgCIAMoCUIaukgXkgEUGAEiEHIOUgRwYWdlUgZ0aWNrZXQiVAoVQ3JlYXRlV2ViaG9va1Jlc3BvbnNlEisKB3dlYmhvb2sYASABKAsyGi5wYXJsZXkubWV0cmljcy52MS5XZWJob29rEg4KBnNlY3JldBgCIAEoCSIVChNMaXN0V2ViaG9va3NSZXF1ZXN0IkQKFExpc3RXZWJob29rc1Jlc3BvbnNlEiwKCHdlYmhvb2tzGAEgAygLMhoucGFybGV5Lm1ldHJpY3MudjEuV2ViaG9vayI0ChREZWxldGVXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASIXChVEZWxldGVXZWJob29rUmVzcG9uc2UidgocTGlzdFdlYmhvb2tEZWxpdmVyaWVzUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMY6AcicAodTGlzdFdlYmhvb2tEZWxpdmVyaWVzUmVzcG9uc2USNgoKZGVsaXZlcmllcxgBIAMoCzIiLnBhcmxleS5tZXRyaWNzLnYxLldlYmhvb2tEZWxpdmVyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki6QEKD1dlYmhvb2tEZWxpdmVyeRITCgtkZWxpdmVyeV9pZBgBIAEoCRIQCghhbGVydF9pZBgCIAEoCRINCgVzdGF0ZRgDIAEoCRIVCg1hdHRlbXB0X2NvdW50GAQgASgFEhMKC2h0dHBfc3RhdHVzGAUgASgFEg0KBWVycm9yGAYgASgJEjAKDGF0dGVtcHRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoPbmV4dF9hdHRlbXB0X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKHBQoMQWxlcnRTZXJ2aWNlEl4KCkxpc3RBbGVydHMSJC5wYXJsZXkubWV0cmljcy52MS5MaXN0QWxlcnRzUmVxdWVzdBolLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RBbGVydHNSZXNwb25zZSIDkAIBEmMKC1dhdGNoQWxlcnRzEiUucGFybGV5Lm1ldHJpY3MudjEuV2F0Y2hBbGVydHNSZXF1ZXN0GiYucGFybGV5Lm1ldHJpY3MudjEuV2F0Y2hBbGVydHNSZXNwb25zZSIDkAIBMAESYgoNQ3JlYXRlV2ViaG9vaxInLnBhcmxleS5tZXRyaWNzLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GigucGFybGV5Lm1ldHJpY3MudjEuQ3JlYXRlV2ViaG9va1Jlc3BvbnNlEmQKDExpc3RXZWJob29rcxImLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RXZWJob29rc1JlcXVlc3QaJy5wYXJsZXkubWV0cmljcy52MS5MaXN0V2ViaG9va3NSZXNwb25zZSIDkAIBEmcKDURlbGV0ZVdlYmhvb2sSJy5wYXJsZXkubWV0cmljcy52MS5EZWxldGVXZWJob29rUmVxdWVzdBooLnBhcmxleS5tZXRyaWNzLnYxLkRlbGV0ZVdlYmhvb2tSZXNwb25zZSIDkAICEn8KFUxpc3RXZWJob29rRGVsaXZlcmllcxIvLnBhcmxleS5tZXRyaWNzLnYxLkxpc3RXZWJob29rRGVsaXZlcmllc1JlcXVlc3QaMC5wYXJsZXkubWV0cmljcy52MS5MaXN0V2ViaG9va0RlbGl2ZXJpZXNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A bot whose error budget burns too fast.
@@ -57,14 +57,14 @@ export type Alert = Message<"parley.metrics.v1.Alert"> & {
   evidence: string;
 
   /**
-   * When it began, by the time of the events.
+   * When it began, by the time of the events: a whole minute.
    *
    * @generated from field: google.protobuf.Timestamp started_at = 6;
    */
   startedAt?: Timestamp | undefined;
 
   /**
-   * When it was over. Absent: it is open.
+   * When it was over, likewise. Absent: it is open.
    *
    * @generated from field: google.protobuf.Timestamp ended_at = 7;
    */
@@ -160,6 +160,13 @@ export type WatchAlertsRequest = Message<"parley.metrics.v1.WatchAlertsRequest">
    * @generated from field: string bot_id = 1;
    */
   botId: string;
+
+  /**
+   * The last `resume_token` that came: what began and ended since then comes, and not all that is open. Empty: from now on.
+   *
+   * @generated from field: string resume_token = 2;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -170,17 +177,25 @@ export const WatchAlertsRequestSchema: GenMessage<WatchAlertsRequest> = /*@__PUR
   messageDesc(file_parley_metrics_v1_alert_service, 3);
 
 /**
- * Gives an alert that began or ended. Without one: nothing happened for 15 seconds.
+ * Gives an alert that is open, began or ended. Without one: all that is open has been told, or nothing happened for 15
+ * seconds.
  *
  * @generated from message parley.metrics.v1.WatchAlertsResponse
  */
 export type WatchAlertsResponse = Message<"parley.metrics.v1.WatchAlertsResponse"> & {
   /**
-   * The alert.
+   * The alert, as it was when what is told happened: it has no `ended_at` where it began, even if it is over by now.
    *
    * @generated from field: parley.metrics.v1.Alert alert = 1;
    */
   alert?: Alert | undefined;
+
+  /**
+   * With this the stream can be gone on with after this message, at any server.
+   *
+   * @generated from field: string resume_token = 2;
+   */
+  resumeToken: string;
 };
 
 /**
@@ -274,8 +289,8 @@ export type CreateWebhookResponse = Message<"parley.metrics.v1.CreateWebhookResp
   webhook?: Webhook | undefined;
 
   /**
-   * The secret: each post bears `parley-signature: t=UNIX_SECONDS,v1=HEX`, the HMAC-SHA256 by this secret of the time, a
-   * dot and the body. Shown only here.
+   * The secret: each post bears `parley-signature: t=UNIX_SECONDS,v1=HEX`, the HMAC-SHA256, by this text as the key, of the
+   * time, a dot and the body. Shown only here.
    *
    * @generated from field: string secret = 2;
    */
@@ -496,7 +511,13 @@ export const WebhookDeliverySchema: GenMessage<WebhookDelivery> = /*@__PURE__*/
 
 /**
  * Alerts about bots whose error budget burns too fast: once when one begins, once when it is over. Reading needs a
- * tenant's key of scope `read`, webhooks one of scope `admin`. Not served yet: UNIMPLEMENTED.
+ * tenant's key of scope `read`, webhooks one of scope `admin`.
+ *
+ * Objectives are judged at each whole minute of the events' time, once all events of it are counted; by which objectives,
+ * SettingsService says. An alert begins when a rule of its severity alerts: its burn rate is above the threshold in the long
+ * window and in the short one, and the long one holds enough interactions. A ticket does not begin while a page of the same
+ * bot and objective is open. An alert ends when for five minutes no rule has kept it open; a rule that has alerted does so
+ * for as long as it is above its threshold in the short window. Alerts are kept for 90 days after their end.
  *
  * @generated from service parley.metrics.v1.AlertService
  */
@@ -512,8 +533,8 @@ export const AlertService: GenService<{
     output: typeof ListAlertsResponseSchema;
   },
   /**
-   * Streams alerts as they begin and end; those that are open now come first. The stream ends at the server's time limit;
-   * come back then.
+   * Streams alerts as they begin and end, each once; those that are open now come first. The stream ends at the server's
+   * time limit; come back then, with the last `resume_token`.
    *
    * @generated from rpc parley.metrics.v1.AlertService.WatchAlerts
    */
@@ -523,7 +544,10 @@ export const AlertService: GenService<{
     output: typeof WatchAlertsResponseSchema;
   },
   /**
-   * Adds a URL to which alerts are posted as JSON, signed, and again for up to a day until it answers 2xx.
+   * Adds a URL to which alerts are posted as JSON, signed, and again for up to a day until it answers 2xx; not again once it
+   * has answered 410. Redirects are not followed. The same post may come twice; its `parley-delivery` is the same then. One
+   * is posted at a time, and the end of an alert after its beginning. RESOURCE_EXHAUSTED (TOO_MANY_WEBHOOKS) where there are
+   * 20. A call that is repeated adds another one.
    *
    * @generated from rpc parley.metrics.v1.AlertService.CreateWebhook
    */
