@@ -12,6 +12,7 @@ import { LanguageService } from '@parley/contracts/parley/ingestion/v1/language_
 import { PrivacyService } from '@parley/contracts/parley/ingestion/v1/privacy_service';
 import { QuarantineService } from '@parley/contracts/parley/ingestion/v1/quarantine_service';
 import { TenantService } from '@parley/contracts/parley/ingestion/v1/tenant_service';
+import { AlertService } from '@parley/contracts/parley/metrics/v1/alert_service';
 import { AnalysisService } from '@parley/contracts/parley/metrics/v1/analysis_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
@@ -64,6 +65,16 @@ const services: readonly (readonly [DescService, Admission, Readonly<Record<stri
   [MetricsService, 'read'],
   [AnalysisService, 'read'],
   [SettingsService, 'read', { UpdateConversationSettings: 'admin', UpdateHealthSettings: 'admin' }],
+  [
+    AlertService,
+    'read',
+    {
+      CreateWebhook: 'admin',
+      ListWebhooks: 'admin',
+      DeleteWebhook: 'admin',
+      ListWebhookDeliveries: 'admin',
+    },
+  ],
   [OptimizerService, 'read'],
   [ExperimentService, 'experiment', { AnalyzeAbTest: 'read' }],
   [ProjectionService, 'operator'],

@@ -23,6 +23,10 @@ process.exitCode = await runService({
       source: peer.source,
       erasures: peer.erasures,
       readDatabaseUrl,
+      webhookEndpoints: {
+        privateRanges: settings.PARLEY_ENDPOINT_PRIVATE_RANGES,
+        ca: settings.PARLEY_ENDPOINT_CA,
+      },
       reachFailpoint: (reached) => {
         if (reached === failpoint) process.kill(process.pid, 'SIGKILL');
       },

@@ -1,19 +1,26 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createPositionSealer } from '@parley/access';
+import { AlertService } from '@parley/contracts/parley/metrics/v1/alert_service';
 import { AnalysisService } from '@parley/contracts/parley/metrics/v1/analysis_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
 import type { Database } from '@parley/database';
 import type { LogSource } from '@parley/event';
+import { createEndpointRules, createSealer } from '@parley/outbound';
+import type { EndpointAllowance } from '@parley/outbound';
 import { createProjectionReader, createProjectionRuntime } from '@parley/projection';
-import type { ProjectionRuntime, ProjectionRuntimeOptions } from '@parley/projection';
+import type { ProjectionRuntime } from '@parley/projection';
 import { createClosers } from '@parley/runtime';
 import type { Logger } from '@parley/runtime';
 import { openRole, startErasureConfirmer } from '@parley/service';
 import type { ErasureCoordinator, Service, ServiceConfig, ServiceDependencies } from '@parley/service';
+import { startAlertDeliverer, startAlertKeeper } from './alert-keeper.ts';
+import type { MetricsFailpoint } from './config.ts';
 import { service } from './migrate.ts';
 import { kpiProjection } from './projection/kpi-projection.ts';
 import { startReadiness } from './readiness.ts';
 import { metricsAccess } from './rpc/access-policy.ts';
+import { createAlertRoutes } from './rpc/alert-routes.ts';
 import { createMemberRoutes } from './rpc/member-routes.ts';
 import { createMetricsRoutes } from './rpc/metrics-routes.ts';
 import { createQueryRoutes } from './rpc/query-routes.ts';
@@ -27,8 +34,10 @@ export interface MetricsDependencies extends ServiceDependencies {
   readonly erasures: ErasureCoordinator;
   /** A streaming replica of the database, for reports. */
   readonly readDatabaseUrl?: string | undefined;
-  /** For tests that end the process in the middle of a fold. */
-  readonly reachFailpoint?: NonNullable<ProjectionRuntimeOptions['reachFailpoint']>;
+  /** Where webhooks may be besides the public internet; nowhere unless told. */
+  readonly webhookEndpoints?: EndpointAllowance;
+  /** For tests that end the process in the middle of something. */
+  readonly reachFailpoint?: (failpoint: MetricsFailpoint) => Promise<void> | void;
 }
 
 const appConnections = 12;
@@ -51,6 +60,7 @@ export async function createMetricsService(
     erasures,
     holder,
     readDatabaseUrl,
+    webhookEndpoints = { privateRanges: [], ca: undefined },
     reachFailpoint = () => undefined,
   }: MetricsDependencies,
 ): Promise<Service & { readonly projections: ProjectionRuntime }> {
@@ -99,6 +109,32 @@ export async function createMetricsService(
     standby: standby && { db: standby, logger },
   });
   const positions = createPositionSealer(config.serviceSecret);
+
+  const sealer = createSealer(config.serviceSecret, 'parley webhook secrets');
+  const rules = createEndpointRules(webhookEndpoints.privateRanges);
+  const keeper = startAlertKeeper({
+    worker,
+    reader,
+    projection: kpiProjection.name,
+    progress,
+    holder,
+    newId: randomUUID,
+    now,
+    logger,
+    reachFailpoint,
+  });
+  closers.push('alerts', () => keeper.close());
+  const deliverer = startAlertDeliverer({
+    worker,
+    rules,
+    ca: webhookEndpoints.ca,
+    sealer,
+    now,
+    random: Math.random,
+    logger,
+    reachFailpoint,
+  });
+  closers.push('webhooks', () => deliverer.close());
   health.set(MetricsService.typeName, 'not-serving');
   const readiness = startReadiness({
     projections,
@@ -112,6 +148,18 @@ export async function createMetricsService(
       const answering = { reader, positions, now };
       router.service(MetricsService, createMetricsRoutes({ ...answering, progress }));
       router.service(AnalysisService, { ...createQueryRoutes(answering), ...createMemberRoutes(answering) });
+      router.service(
+        AlertService,
+        createAlertRoutes({
+          db: app,
+          positions,
+          rules,
+          sealer,
+          newId: randomUUID,
+          newSecret: () => `whsec_${randomBytes(32).toString('base64url')}`,
+          now,
+        }),
+      );
       router.service(SettingsService, createSettingsRoutes({ db: app, now }));
     },
     access: metricsAccess,

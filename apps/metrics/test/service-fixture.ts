@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { DescService } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';
 import type { Client } from '@connectrpc/connect';
 import { createLocalResolver, createPositionSealer, generateApiKey } from '@parley/access';
@@ -45,6 +46,7 @@ export interface TestService {
   as(caller: CallerOptions): MetricsClient;
   settingsAs(caller: CallerOptions): Client<typeof SettingsService>;
   analysesAs(caller: CallerOptions): Client<typeof AnalysisService>;
+  clientOf<Asked extends DescService>(asked: Asked, caller: CallerOptions): Client<Asked>;
   /** By a key of scope `read` of tenant A: UTC and USD; and of tenant B: New York and USD. */
   readonly a: MetricsClient;
   readonly b: MetricsClient;
@@ -133,6 +135,7 @@ export async function startService(
     as,
     analysesAs: (caller) => createClient(AnalysisService, transportOf(caller)),
     settingsAs: (caller) => createClient(SettingsService, transportOf(caller)),
+    clientOf: (asked, caller) => createClient(asked, transportOf(caller)),
     a,
     b: as({ credential: directory.add(b1, ['read']), protocol: 'connect' }),
     keyOf: (scopes) => directory.add(a1, scopes),

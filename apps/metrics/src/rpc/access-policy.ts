@@ -1,3 +1,4 @@
+import { AlertService } from '@parley/contracts/parley/metrics/v1/alert_service';
 import { AnalysisService } from '@parley/contracts/parley/metrics/v1/analysis_service';
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { SettingsService } from '@parley/contracts/parley/metrics/v1/settings_service';
@@ -13,4 +14,9 @@ export const metricsAccess: AccessPolicy = {
   [SettingsService.typeName]: reading,
   [`${SettingsService.typeName}/UpdateConversationSettings`]: changing,
   [`${SettingsService.typeName}/UpdateHealthSettings`]: changing,
+  [AlertService.typeName]: { ...reading, isQuery: true },
+  [`${AlertService.typeName}/CreateWebhook`]: changing,
+  [`${AlertService.typeName}/ListWebhooks`]: changing,
+  [`${AlertService.typeName}/DeleteWebhook`]: changing,
+  [`${AlertService.typeName}/ListWebhookDeliveries`]: changing,
 };
