@@ -21,6 +21,7 @@ export * from './kpi-definition.ts';
 export * from './kpi-definitions.ts';
 export * from './kpi-state.ts';
 export * from './kpi-value.ts';
+export * from './lateness.ts';
 export * from './latency-kpis.ts';
 export * from './latency-sketch.ts';
 export * from './lifetime-value.ts';
