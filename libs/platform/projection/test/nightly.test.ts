@@ -26,7 +26,9 @@ test(
     const runtimes = [1, 2].map(() =>
       startRuntime({ db: worker, source: log, batchSize: 100, logger, now: night, nightly }),
     );
-    await until(async () => (await runtimes[0]?.listNights(projectionName, 10))?.[0]?.endedAt instanceof Date);
+    await until(
+      async () => (await runtimes[0]?.listNights(projectionName, 10))?.[0]?.endedAt instanceof Date,
+    );
 
     expect(await runtimes[1]?.listNights(undefined, 10)).toMatchObject([
       {
