@@ -21,10 +21,12 @@ import { kpiProjection } from './projection/kpi-projection.ts';
 import { startReadiness } from './readiness.ts';
 import { metricsAccess } from './rpc/access-policy.ts';
 import { createAlertRoutes } from './rpc/alert-routes.ts';
+import { createCompletenessInterceptor } from './rpc/completeness-interceptor.ts';
 import { createMemberRoutes } from './rpc/member-routes.ts';
 import { createMetricsRoutes } from './rpc/metrics-routes.ts';
 import { createQueryRoutes } from './rpc/query-routes.ts';
 import { createSettingsRoutes } from './rpc/settings-routes.ts';
+import { createCompletenessTeller } from './use-cases/completeness.ts';
 import { finishErasure } from './use-cases/finish-erasure.ts';
 
 export interface MetricsDependencies extends ServiceDependencies {
@@ -163,6 +165,7 @@ export async function createMetricsService(
       router.service(SettingsService, createSettingsRoutes({ db: app, now }));
     },
     access: metricsAccess,
+    interceptor: createCompletenessInterceptor(createCompletenessTeller(reader, now)),
     projections,
     close: async () => {
       await closers.close(closeMs);

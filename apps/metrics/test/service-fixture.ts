@@ -102,11 +102,12 @@ export async function startService(
     },
   );
   const directory = createDirectory();
-  const { routes, access } = running;
+  const { routes, access, interceptor } = running;
   const server = await startRpcServer({
     port: 0,
     routes,
     access,
+    interceptors: interceptor === undefined ? [] : [interceptor],
     resolver: createLocalResolver({ operatorKey, directory }),
     health,
     logger,

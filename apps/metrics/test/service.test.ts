@@ -344,7 +344,7 @@ test("a tenant's key and the operator acting for it get the same, another tenant
   expect((await b.getKpis({ scope: { groupId: 'shop' } })).engagement?.activeMembers?.value).toBe(0);
 });
 
-test.each(['listKpiPoints', 'explainKpi', 'listBotPerformanceMetrics'] as const)(
+test.each(['listKpiPoints', 'listBotPerformanceMetrics'] as const)(
   '%s says that it is not there yet',
   async (name) => {
     const method = MetricsService.method[name];

@@ -14,6 +14,7 @@ import {
 } from '../storage/fact-mappings.ts';
 import { createFactStore } from '../storage/fact-store.ts';
 import type { FactKey, RowScope } from '../storage/fact-store.ts';
+import { addToLateness } from '../storage/lateness-store.ts';
 import { addToLatencyRollups, hasAnyBin } from '../storage/latency-store.ts';
 import { assignOrdinals } from '../storage/member-ordinals.ts';
 import { addToMemberSets } from '../storage/member-set-store.ts';
@@ -23,6 +24,7 @@ import { addToRevenueRollups, hasAnyRevenue } from '../storage/revenue-store.ts'
 import { conversationRollups, kpiRollups } from '../storage/rollup-store.ts';
 import { parseBotMetrics } from './bot-metric-fact.ts';
 import { rollUpLatencies, rollUpMembers, rollUpPayers, rollUpRevenue, rollUpStates } from './cell.ts';
+import { countLateness } from './count-lateness.ts';
 import { createConversationRules } from './conversation-rules.ts';
 import type { ConversationRules } from './conversation-rules.ts';
 import { createConversationSums } from './conversation-sums.ts';
@@ -55,7 +57,7 @@ const sealedBucket = `(r.bucket_start < seal.occurred_before
 /** Everything that the guide's KPIs are answered from. */
 export const kpiProjection: Projection = {
   name: 'metrics.kpi',
-  version: 9,
+  version: 10,
   tables: [
     { name: 'interaction_facts', time: 'occurred_at', sealed: `r.seen_on < ${sealedDay}` },
     { name: 'conversion_facts', time: 'occurred_at', sealed: `r.known_on < ${sealedDay}` },
@@ -80,6 +82,11 @@ export const kpiProjection: Projection = {
       sealed: 'true',
     },
     { name: 'member_sets', time: 'bucket_start', sealed: sealedBucket },
+    {
+      name: 'lateness_counts',
+      time: "(received_on::timestamp at time zone 'UTC')",
+      sealed: `r.received_on < (seal.received_before at time zone 'UTC')::date`,
+    },
     { name: 'payer_sets', time: 'bucket_start', sealed: sealedBucket },
   ],
   fold: async (context, logEvents) => {
@@ -147,6 +154,8 @@ async function foldDay(scope: SealedScope, events: readonly LogEvent[]): Promise
       parseBotMetrics(events).filter((metric) => !scope.seals.isExpired(metric)),
     );
   }
+  const fresh = events.filter((event) => !scope.seals.isExpired(event));
+  await addToLateness(scope, first.receivedAt, countLateness(fresh));
   if (clock === null || clock.getTime() < now) {
     await passTimeForAll(scope, now, sums.add);
     await moveClock(scope, new Date(now));

@@ -50,6 +50,8 @@ export interface RpcServerOptions {
   readonly tls?: TlsOptions;
   /** Sees every call that was let in, outside of all else: the place for metrics and traces. */
   readonly observer?: Interceptor;
+  /** Next to the handlers, after all that the edge checks; the first one is the outermost. */
+  readonly interceptors?: readonly Interceptor[];
   readonly logger: Logger;
   readonly now: Now;
 }
@@ -99,6 +101,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     errorInterceptor,
     deadlineInterceptor,
     createValidationInterceptor(validator),
+    ...(options.interceptors ?? []),
   ];
 
   function optionsOf(method: DescMethod, access: MethodAccess): ConnectRouterOptions {

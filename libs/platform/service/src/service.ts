@@ -1,3 +1,4 @@
+import type { Interceptor } from '@connectrpc/connect';
 import type { CredentialResolver } from '@parley/access';
 import type { ProjectionRuntime } from '@parley/projection';
 import { projectionAccess, projectionRoutes } from '@parley/projection';
@@ -25,6 +26,8 @@ export interface Service {
   /** For requests that are not JSON; see `RpcServerOptions`. */
   readonly binaryRoutes?: Routes;
   readonly access: AccessPolicy;
+  /** Around the calls of all services of the process, next to their handlers. */
+  readonly interceptor?: Interceptor;
   /** Absent: it computes nothing from the log. */
   readonly projections?: ProjectionRuntime;
   /** Stops all that runs and closes the database. Stop the server before. */
@@ -52,6 +55,7 @@ export function serve({ services, ...options }: ServeOptions): Promise<RpcServer
   const binaryRoutes = services.flatMap((service) => service.binaryRoutes ?? []);
   return startRpcServer({
     ...options,
+    interceptors: services.flatMap(({ interceptor }) => interceptor ?? []),
     routes: (router) => {
       for (const { routes } of services) routes(router);
       projectionRoutes(runtimes)(router);

@@ -11,6 +11,7 @@ import { keepSegments } from './0009-keep-segments.ts';
 import { createHealthSettings } from './0010-create-health-settings.ts';
 import { keepBotMetrics } from './0011-keep-bot-metrics.ts';
 import { keepCheckouts } from './0012-keep-checkouts.ts';
+import { countLateness } from './0013-count-lateness.ts';
 import { createAlerts } from './0014-create-alerts.ts';
 import { keepVerifications } from './0015-keep-verifications.ts';
 
@@ -28,6 +29,7 @@ export const migrations: readonly NamedMigration[] = [
   createHealthSettings,
   keepBotMetrics,
   keepCheckouts,
+  countLateness,
   createAlerts,
   keepVerifications,
 ];
