@@ -75,7 +75,7 @@ export function isKpiValue(value: unknown): value is KpiValue {
 }
 
 export function contextJson(context: KpiContext | undefined) {
-  const { windowStart, windowEnd, watermark } = context ?? {};
+  const { windowStart, windowEnd, watermark, completeness } = context ?? {};
   return {
     window: {
       from: windowStart ? timestampDate(windowStart).toISOString() : null,
@@ -83,6 +83,14 @@ export function contextJson(context: KpiContext | undefined) {
     },
     time_zone: context?.timeZone ?? '',
     currency_code: context?.currencyCode ?? '',
+    // Null: too little is known of how late events come.
+    completeness: completeness
+      ? {
+          newest_hour: completeness.newestHour,
+          window: completeness.window,
+          observations: Number(completeness.observationCount),
+        }
+      : null,
     watermark: {
       position: watermark?.position ?? '',
       complete_to: watermark?.completeTo ? timestampDate(watermark.completeTo).toISOString() : null,

@@ -36,6 +36,7 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
     time_zone: timeZone,
     currency_code: currencyCode,
     watermark,
+    completeness,
   } = contextJson(response.context);
   session.stdout.write(`${window.from} to ${window.to}, days of ${timeZone}\n`);
   for (const [title, dashboard] of [
@@ -50,6 +51,11 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
     printDashboard(session, dashboard, currencyCode);
   }
   session.stdout.write(`\nComplete to ${watermark.complete_to}, ${watermark.lag_ms} ms behind\n`);
+  if (completeness !== null) {
+    session.stdout.write(
+      `${percent(completeness.newest_hour)} of the last hour is expected to be there, ${percent(completeness.window)} of all\n`,
+    );
+  }
   return exitCode.done;
 }
 
