@@ -299,7 +299,8 @@ export const containedSessionNoCallbackRate = share({
   description: 'Share of the sessions without a handoff whose user did not call back in 24 hours.',
   formula:
     'Ended conversations of known members without a handoff and without another conversation of the member within 24 ' +
-    'hours, however short, by all ended ones of known members, where the 24 hours are over. None: no data.',
+    'hours, however short, by all ended ones of known members, where the 24 hours are over. Google knows who calls by ' +
+    'the telephone; here it is the member of the conversation, with any bot of the tenant. None: no data.',
   source: `${google}, CONTAINED_SESSION_NO_CALLBACK_RATE`,
   numerator: 'deflectedNoReturn24hCount',
   denominator: 'ended24hCount',
@@ -323,7 +324,7 @@ export const callbackSessionRate = share({
   description: 'Share of the sessions whose user called back; in 24 hours, as in the rate of containment.',
   formula:
     'Ended conversations of known members with another conversation of the member within 24 hours by all ended ones of ' +
-    'known members, where the 24 hours are over. None: no data.',
+    'known members, where the 24 hours are over. Google does not publish how long it waits for a call. None: no data.',
   source: `${google}, CALLBACK_SESSION_RATE`,
   numerator: 'returned24hCount',
   denominator: 'ended24hCount',
@@ -337,7 +338,8 @@ export const automatedResolutionRate = share({
     'Share of the conversations that were silent for 72 hours without a handoff; Zendesk also lets a model verify each.',
   formula:
     'Conversations with 72 hours of silence, without a handoff, whose last interaction’s intent is not `fallback` (in ' +
-    'place of the verification by a model), by all with 72 hours of silence. None: no data.',
+    'place of the verification by a model), by all with 72 hours of silence. Zendesk counts only what its own agent ' +
+    'took part in; here every conversation is one with a bot. None: no data.',
   source: 'support.zendesk.com: about automated resolutions; definition D3',
   numerator: 'botHandled72hCount',
   denominator: 'ended72hCount',
@@ -352,7 +354,9 @@ export const finResolutionRate = share({
   formula:
     'Ended conversations of known members, however short, that are confirmed, or without a handoff and without another ' +
     'conversation of the member within 24 hours, by all ended ones of known members, where the 24 hours are over. ' +
-    'None: no data.',
+    'Intercom asks whether that helped; here a conversion that purchased or resolved confirms. Its automation rate is ' +
+    'this times the share of conversations in which Fin was involved: what people handle without a bot is not known ' +
+    'here, so that the share would be 1. None: no data.',
   source: `${intercom}; definition D3`,
   numerator: 'settled24hCount',
   denominator: 'ended24hCount',
@@ -364,8 +368,9 @@ export const engagedResolutionRate = define({
   group: 'dialects',
   description: 'Share of the engaged sessions that were confirmed as resolved and not escalated.',
   formula:
-    'Engaged conversations with a conversion that purchased or resolved and without a handoff by engaged ones. None ' +
-    'engaged: no data.',
+    'Engaged conversations with a conversion that purchased or resolved and without a handoff by engaged ones. For ' +
+    'Microsoft a session is engaged when a topic was reached, which is not known here: two messages of the member are. ' +
+    'None engaged: no data.',
   unit: 'rate',
   source: microsoft,
   isProportion: true,
