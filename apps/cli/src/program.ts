@@ -183,6 +183,48 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await explainCommand(session, metric, options));
     });
 
+  inWindow(program.command('cohorts').description('print who comes back, by when they began'))
+    .option('--period <length>', 'day, week or month', 'week')
+    .option('--periods <number>', 'how many periods after the first (default 12)')
+    .option('--mode <mode>', 'exact, unbounded (then or later) or bracket', 'exact')
+    .option('--brackets <numbers>', 'for brackets: where the ranges of periods begin, such as 1,3,7')
+    .action(async (options) => {
+      const { cohortsCommand } = await import('./commands/analyses.ts');
+      ended(await cohortsCommand(session, options));
+    });
+
+  inWindow(program.command('ltv').description('print what members have brought since they began'))
+    .option('--period <length>', 'day, week or month', 'week')
+    .option('--periods <number>', 'how many periods after the first (default 12)')
+    .option('--margin <share>', 'what is left of the revenue, for the forecast (default 1)')
+    .action(async (options) => {
+      const { lifetimeCommand } = await import('./commands/analyses.ts');
+      ended(await lifetimeCommand(session, options));
+    });
+
+  inWindow(program.command('funnel').description('print how many members get from a message to a purchase'))
+    .option('--within <hours>', 'how long they have for it (default 7 days)')
+    .action(async (options) => {
+      const { funnelCommand } = await import('./commands/analyses.ts');
+      ended(await funnelCommand(session, options));
+    });
+
+  inWindow(program.command('attribution').description('print what earned the money'))
+    .option('--model <model>', 'last, first, linear, time_decay or position', 'last')
+    .option('--by <dimension>', 'bot, group, intent or channel', 'bot')
+    .option('--lookback <days>', 'how long before a conversion an interaction may be (default 30)')
+    .action(async (options) => {
+      const { attributionCommand } = await import('./commands/analyses.ts');
+      ended(await attributionCommand(session, options));
+    });
+
+  inWindow(program.command('dialects').description('print figures by the rules of other products')).action(
+    async (options) => {
+      const { dialectsCommand } = await import('./commands/analyses.ts');
+      ended(await dialectsCommand(session, options));
+    },
+  );
+
   scoped(program.command('realtime').description('print the metrics of the last hour')).action(
     async (options) => {
       const { realTimeCommand } = await import('./commands/kpis.ts');
