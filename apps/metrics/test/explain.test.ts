@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cutWindow } from '@parley/calendar';
+import { cutWindow, utc } from '@parley/calendar';
 import { explanationOf, figures } from '@parley/kpi';
 import type { Figure } from '@parley/kpi';
 import type { ProjectionReader } from '@parley/projection';
@@ -48,7 +48,7 @@ async function explained(reader: ProjectionReader, { from, to, ...asked }: Asked
     channel: '',
     sentiment: '',
     segment: '',
-    window: { start: begin, end, cut: cutWindow(begin, end) },
+    window: { start: begin, end, cut: cutWindow(begin, end), timeZone: utc, asOf: undefined },
     minPosition: undefined,
     signal: AbortSignal.timeout(30_000),
     pageSize,

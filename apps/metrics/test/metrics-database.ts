@@ -1,25 +1,29 @@
 import { openDatabase } from '@parley/database';
 import type { Database } from '@parley/database';
 import type { LogEvent } from '@parley/event';
-import { cutWindow } from '@parley/calendar';
-import type { Range } from '@parley/calendar';
-import type { ConversationSums, DistinctCounts, KpiState, LatencyBins, Revenue } from '@parley/kpi';
+import { utc } from '@parley/calendar';
+import type { Range, TimeZone } from '@parley/calendar';
+import type {
+  ConversationSums,
+  DistinctCounts,
+  FigureInputs,
+  KpiState,
+  LatencyBins,
+  Members,
+  Revenue,
+} from '@parley/kpi';
 import { createLogger } from '@parley/runtime';
 import { prepareService } from '@parley/testing';
 import type { TestCluster } from '@parley/testing';
 import { onTestFinished } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
-import { readDistinctCounts } from '../src/storage/active-people.sql.ts';
-import { countAwaiting, readConversationState } from '../src/storage/conversation-state.sql.ts';
-import type { CutWindow } from '../src/storage/cut-parameters.ts';
 import { createFactSource } from '../src/storage/fact-source.ts';
 import type { FactSourceOptions } from '../src/storage/fact-source.ts';
-import type { FigureSource } from '../src/storage/figure-source.ts';
-import { anyAttributes, readKpiState } from '../src/storage/kpi-state.sql.ts';
-import { readLatencyBins } from '../src/storage/latency-bins.sql.ts';
-import { readMembers, readPayers } from '../src/storage/members.sql.ts';
-import { readRevenue } from '../src/storage/revenue.sql.ts';
+import type { Dimension, FigureSource } from '../src/storage/figure-source.ts';
+import { anyAttributes } from '../src/storage/kpi-state.sql.ts';
 import { migrations } from '../src/storage/migrations/index.ts';
+import { readInputs } from '../src/use-cases/read-figures.ts';
+import type { InputCell, Need } from '../src/use-cases/read-figures.ts';
 import { tenantA } from './events.ts';
 
 export const prepareMetrics = prepareService({ service: 'metrics', migrations });
@@ -36,6 +40,14 @@ export interface Scope {
   readonly segment?: string;
 }
 
+/** How it is asked. */
+export interface Asked extends Scope {
+  readonly dimensions?: readonly Dimension[];
+  readonly asOf?: number;
+  readonly timeZone?: TimeZone;
+  readonly completeTo?: Date;
+}
+
 /** The rows of a projection without the runtime: what is folded, and what is read from it. */
 export interface MetricsRows {
   readonly adminUrl: string;
@@ -43,6 +55,8 @@ export interface MetricsRows {
   readonly app: Database;
   /** Folds as one batch. */
   fold(events: readonly LogEvent[], generation?: number): Promise<void>;
+  /** What figures of several windows are computed from. */
+  cells(windows: readonly Range[], needs: readonly Need[], asked?: Asked): Promise<readonly InputCell[]>;
   state(start: Date, end: Date, scope?: Scope): Promise<KpiState>;
   conversationSums(start: Date, end: Date, scope?: Scope): Promise<ConversationSums>;
   /** Rows that generation 1 or 2 of a tenant has and the other has not, of those that are compared. */
@@ -54,8 +68,9 @@ export interface MetricsRows {
   /** Of each stretch of time. */
   revenue(stretches: readonly Range[], scope?: Scope): Promise<readonly Revenue[]>;
   /** Of each stretch of time. */
-  members(stretches: readonly Range[], scope?: Scope): Promise<readonly Uint32Array[]>;
-  payers(stretch: Range, currencyCode: string, scope?: Scope): Promise<Uint32Array>;
+  members(stretches: readonly Range[], scope?: Scope): Promise<readonly Members[]>;
+  /** How many members paid in dollars. */
+  payers(stretch: Range, scope?: Scope): Promise<number>;
   /** Asks facts in one snapshot. */
   facts<T>(scope: Scope, options: FactSourceOptions, ask: (source: FigureSource) => Promise<T>): Promise<T>;
 }
@@ -81,20 +96,35 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
     await worker.close();
     await app.close();
   });
-  const read = <T>(
-    { tenantId = tenantA, generation = 1, botId = '', groupId = '', ...filters }: Scope,
-    answer: (
-      scope: Required<Scope> & { partition: number },
-      tx: Parameters<typeof readKpiState>[0],
-    ) => Promise<T>,
-  ): Promise<T> =>
+  const cells: MetricsRows['cells'] = (
+    windows,
+    needs,
+    {
+      tenantId = tenantA,
+      generation = 1,
+      botId = '',
+      groupId = '',
+      dimensions = [],
+      asOf,
+      timeZone = utc,
+      completeTo = new Date('9000-01-01T00:00:00Z'),
+      ...filters
+    } = {},
+  ) =>
     app.withTenant(
       tenantId,
-      (tx) => answer({ ...anyAttributes, ...filters, partition, tenantId, generation, botId, groupId }, tx),
-      {
-        byIndex: true,
+      (tx) => {
+        const scope = { ...anyAttributes, ...filters, partition, tenantId, generation, botId, groupId };
+        const question = { windows, dimensions, needs: new Set(needs), timeZone, currencyCode: 'USD', asOf };
+        return readInputs({ tx, scope, completeTo }, question);
       },
+      { byIndex: true },
     );
+  const inputs = async (range: Range, needs: readonly Need[], scope?: Scope): Promise<FigureInputs> => {
+    const [cell] = await cells([range], needs, scope);
+    if (cell === undefined) throw new Error('A window without a cell.');
+    return cell.inputs;
+  };
   return {
     adminUrl: database.adminUrl,
     worker,
@@ -103,16 +133,11 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
       worker.transaction((tx) => kpiProjection.fold({ tx, partition, generation }, events), {
         byIndex: true,
       }),
-    conversationSums: (start, end, scope = {}) =>
-      read(scope, async (full, tx) => {
-        const window = { start, end, cut: cutWindow(start, end) };
-        return {
-          conversations: await readConversationState(tx, full, window),
-          interactions: await readKpiState(tx, full, window),
-          awaitingCount: await countAwaiting(tx, full, window, new Date('9000-01-01T00:00:00Z')),
-          gapMs: undefined,
-        };
-      }),
+    cells,
+    async conversationSums(start, end, scope) {
+      const needs = ['sums', 'conversations', 'awaiting'] as const;
+      return (await inputs({ start, end }, needs, scope)).conversations;
+    },
     async differences(tenantId) {
       const found: object[] = [];
       for (const { name, where = 'true' } of kpiProjection.tables) {
@@ -130,22 +155,18 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
     forgetTime: async () => {
       await worker.query('delete from conversation_clocks');
     },
-    state: (start, end, scope = {}) =>
-      read(scope, (full, tx) => readKpiState(tx, full, { start, end, cut: cutWindow(start, end) })),
-    people: (start, end, scope = {}) =>
-      read(scope, (full, tx) => readDistinctCounts(tx, full, { start, end, cut: cutWindow(start, end) })),
-    latencies: (start, end, scope = {}) =>
-      read(scope, (full, tx) => readLatencyBins(tx, full, { start, end, cut: cutWindow(start, end) })),
-    revenue: (stretches, scope = {}) =>
-      read(scope, (full, tx) => readRevenue(tx, full, stretches.map(toWindow))),
-    members: (stretches, scope = {}) =>
-      read(scope, (full, tx) => readMembers(tx, full, stretches.map(toWindow))),
-    payers: (stretch, currencyCode, scope = {}) =>
-      read(scope, (full, tx) => readPayers(tx, full, toWindow(stretch), currencyCode)),
-    facts: (scope, options, ask) => read(scope, (full, tx) => ask(createFactSource(tx, full, options))),
+    state: async (start, end, scope) => (await inputs({ start, end }, ['sums'], scope)).sums,
+    people: async (start, end, scope) =>
+      (await inputs({ start, end }, ['sums', 'members', 'users'], scope)).people,
+    latencies: async (start, end, scope) => (await inputs({ start, end }, ['latencies'], scope)).latencies,
+    revenue: async (stretches, scope) =>
+      (await cells(stretches, ['revenue'], scope)).map(({ byCurrency }) => byCurrency),
+    members: async (stretches, scope) =>
+      (await cells(stretches, ['earlier_members'], scope)).map((cell) => cell.inputs.lifecycle.window),
+    payers: async (stretch, scope) => (await inputs(stretch, ['payers'], scope)).revenue.payingMemberCount,
+    facts: ({ tenantId = tenantA, generation = 1, botId = '', groupId = '', ...filters }, options, ask) => {
+      const scope = { ...anyAttributes, ...filters, partition, tenantId, generation, botId, groupId };
+      return app.withTenant(tenantId, (tx) => ask(createFactSource(tx, scope, options)), { byIndex: true });
+    },
   };
-}
-
-function toWindow({ start, end }: Range): CutWindow {
-  return { start, end, cut: cutWindow(start, end) };
 }

@@ -6,7 +6,8 @@ import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { measuredByOthersSql } from '../src/storage/bot-metrics.sql.ts';
-import { activeMembersSql, readDistinctCounts, userCountsSql } from '../src/storage/active-people.sql.ts';
+import { createSource } from '../src/storage/create-source.ts';
+import type { FigureSource, SourceOptions } from '../src/storage/figure-source.ts';
 import {
   failuresOfBotSql,
   failuresOfBotsSql,
@@ -22,14 +23,25 @@ import {
   listSumRows,
 } from '../src/storage/figure-rows.sql.ts';
 import type { RowCursor } from '../src/storage/figure-rows.sql.ts';
-import { anyAttributes, kpiStateSql, readKpiState } from '../src/storage/kpi-state.sql.ts';
+import { anyAttributes } from '../src/storage/kpi-state.sql.ts';
 import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
-import { latencyBinsSql, readLatencyBins } from '../src/storage/latency-bins.sql.ts';
 import { findOrdinalsSql } from '../src/storage/member-ordinals.ts';
 import { findMemberSetsSql } from '../src/storage/member-set-store.ts';
-import { membersSql, payersSql, readMembers, readPayers } from '../src/storage/members.sql.ts';
 import { findPayerSetsSql } from '../src/storage/payer-set-store.ts';
-import { readRevenue, revenueSql } from '../src/storage/revenue.sql.ts';
+import {
+  activeSql,
+  conversationSumsSql,
+  earningsSql,
+  latenciesSql,
+  payingSql,
+  sumsSql,
+} from '../src/storage/rollup-source.sql.ts';
+import {
+  countUsersBefore,
+  countUsersOf,
+  usersByTimeSql,
+  usersOfMembersSql,
+} from '../src/storage/user-counts.sql.ts';
 import { event, inOrder, tenantA } from './events.ts';
 import type { NewEvent } from './events.ts';
 import { logger, openMetricsRows, partition } from './metrics-database.ts';
@@ -103,98 +115,138 @@ function traffic(count: number, run: string): NewEvent[] {
 
 test(
   'a question of 30 days reads its buckets by index and the facts of its edges, whether the planner knows the tables or not',
-  { timeout: 240_000 },
+  { timeout: 300_000 },
   async () => {
     const metrics = await openMetricsRows(cluster);
     const log = inOrder(traffic(30_000, 'first'));
     for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
 
     const window = { start, end, cut: cutWindow(start, end) };
-    const ask = async (
-      read: (tx: Transaction, scope: ReadScope, asked: typeof window) => Promise<unknown>,
+    const watch = async (
+      read: (tx: Transaction, scope: ReadScope) => Promise<unknown>,
       botId: string,
-      groupId = '',
+      groupId: string,
     ) => {
       const accesses: Access[] = [];
       await metrics.app.withTenant<unknown>(tenantA, (tx) =>
-        read(
-          watched(tx, accesses),
-          { ...anyAttributes, partition, tenantId: tenantA, generation: 1, botId, groupId },
-          window,
-        ),
+        read(watched(tx, accesses), {
+          ...anyAttributes,
+          partition,
+          tenantId: tenantA,
+          generation: 1,
+          botId,
+          groupId,
+        }),
       );
       return accesses;
     };
+    const together: SourceOptions = { dimensions: [], asOf: undefined };
+    const ask = (
+      read: (source: FigureSource, asked: readonly (typeof window)[]) => Promise<unknown>,
+      botId: string,
+      options = together,
+      groupId = '',
+    ) => watch((tx, scope) => read(createSource(tx, scope, options), [window]), botId, groupId);
     // A bitmap is made by an index, which is noted beside it.
     const indexes = (accesses: readonly Access[]) =>
       [...new Set(accesses.map(({ by }) => by))].filter((by) => by !== 'Bitmap Heap Scan').sort();
     const rowsBy = (accesses: readonly Access[], index: string): number =>
       accesses.filter(({ by }) => by === index).reduce((sum, { rows }) => sum + rows, 0);
+    const byBot: SourceOptions = { ...together, dimensions: ['bot'] };
+    // Everything was known by then.
+    const earlier: SourceOptions = { ...together, asOf: 100_000 };
 
     for (const isAnalyzed of [false, true]) {
       if (isAnalyzed) await analyze(metrics.adminUrl);
-      for (const botId of ['', 'bot-3']) {
-        const state = await ask(readKpiState, botId);
-        expect(new Set(state.map(({ by }) => by))).toEqual(
-          new Set([
-            'kpi_rollups_pkey',
-            'interaction_facts_by_time',
-            'conversion_facts_by_time',
-            'feedback_facts_by_time',
-          ]),
-        );
+      for (const [botId, options] of [
+        ['', together],
+        ['bot-3', together],
+        ['', byBot],
+        ['', earlier],
+      ] as const) {
+        const bots = options === byBot ? 20 : 1;
+        const state = await ask((source, asked) => source.sums(asked), botId, options);
+        expect(indexes(state)).toEqual([
+          'conversion_facts_by_time',
+          'feedback_facts_by_time',
+          'interaction_facts_by_time',
+          'kpi_rollups_pkey',
+        ]);
         const cells = rowsBy(state, 'kpi_rollups_pkey');
         expect(cells).toBeGreaterThanOrEqual(29);
-        expect(cells).toBeLessThanOrEqual(100);
+        expect(cells).toBeLessThanOrEqual(100 * bots);
         // A quarter hour of 500 events a day.
         expect(rowsBy(state, 'interaction_facts_by_time')).toBeLessThan(20);
 
-        const distinct = await ask(readDistinctCounts, botId);
-        expect(distinct.filter(({ table }) => table === 'member_sets').map(({ by }) => by)).toEqual([
-          'member_sets_pkey',
-        ]);
-        expect(rowsBy(distinct, 'member_sets_pkey')).toBeLessThanOrEqual(100);
-        expect(rowsBy(distinct, 'interaction_facts_by_time')).toBeLessThan(60);
-      }
-      for (const botId of ['', 'bot-3']) {
-        expect(indexes(await ask(readLatencyBins, botId))).toEqual([
+        const members = await ask((source, asked) => source.memberCounts(asked), botId, options);
+        expect(indexes(members)).toEqual(['interaction_facts_by_time', 'member_sets_pkey']);
+        expect(rowsBy(members, 'member_sets_pkey')).toBeLessThanOrEqual(100 * bots);
+        expect(rowsBy(members, 'interaction_facts_by_time')).toBeLessThan(60);
+
+        expect(indexes(await ask((source, asked) => source.latencies(asked), botId, options))).toEqual([
           'interaction_facts_by_time',
           'latency_rollups_pkey',
         ]);
-        const revenue = await ask((tx, scope, asked) => readRevenue(tx, scope, [asked]), botId);
+        const revenue = await ask((source, asked) => source.revenue(asked), botId, options);
         expect(indexes(revenue)).toEqual([
           'conversion_facts_by_time',
           'refund_facts_by_time',
           'revenue_rollups_pkey',
         ]);
-        expect(rowsBy(revenue, 'revenue_rollups_pkey')).toBeLessThanOrEqual(100);
-        expect(indexes(await ask((tx, scope, asked) => readMembers(tx, scope, [asked]), botId))).toEqual([
-          'interaction_facts_by_time',
-          'member_sets_pkey',
-        ]);
-        expect(indexes(await ask((tx, scope, asked) => readPayers(tx, scope, asked, 'USD'), botId))).toEqual([
+        expect(rowsBy(revenue, 'revenue_rollups_pkey')).toBeLessThanOrEqual(100 * bots);
+        expect(indexes(await ask((source, asked) => source.payers(asked, 'USD'), botId, options))).toEqual([
           'conversion_facts_by_time',
           'payer_sets_pkey',
         ]);
-        const failures = await ask((tx, scope, asked) => readFailures(tx, scope, [asked]), botId);
+        const awaiting = await ask(
+          (source, asked) => source.awaiting(asked, new Date(end.getTime() - 300_000)),
+          botId,
+          options,
+        );
+        expect(rowsBy(awaiting, 'interaction_facts_by_time')).toBeLessThan(20);
+        expect(indexes(awaiting)).toContain('interaction_facts_by_time');
+        if (options === earlier) continue;
+        const conversations = await ask((source, asked) => source.conversations(asked), botId, options);
+        expect(indexes(conversations)).toEqual(['conversation_facts_by_time', 'conversation_rollups_pkey']);
+        // What time changes about one is known on days of its own.
+        expect(rowsBy(conversations, 'conversation_rollups_pkey')).toBeLessThanOrEqual(400 * bots);
+      }
+      for (const botId of ['', 'bot-3']) {
+        const failures = await watch((tx, scope) => readFailures(tx, scope, [window]), botId, '');
         expect(indexes(failures)).toEqual(['interaction_facts_by_time', 'kpi_rollups_pkey']);
         const mostRows = botId === '' ? 2_000 : 100;
         expect(rowsBy(failures, 'kpi_rollups_pkey')).toBeLessThanOrEqual(mostRows);
-        const slow = await ask(
-          (tx, scope, asked) => readSlowAnswers(tx, scope, [asked], new Map([['bot-3', 500]])),
+        const slow = await watch(
+          (tx, scope) => readSlowAnswers(tx, scope, [window], new Map([['bot-3', 500]])),
           botId,
+          '',
         );
         expect(indexes(slow)).toEqual(['interaction_facts_by_time', 'latency_rollups_pkey']);
         expect(rowsBy(slow, 'latency_rollups_pkey')).toBeLessThanOrEqual(mostRows);
       }
-      expect(indexes(await ask(readLatencyBins, '', 'group-3'))).toEqual(['interaction_facts_by_group']);
-      expect(
-        indexes(await ask((tx, scope, asked) => readRevenue(tx, scope, [asked]), '', 'group-3')),
-      ).toEqual(['conversion_facts_by_group', 'refund_facts_by_group']);
-      const ofGroup = await ask(readKpiState, '', 'group-3');
-      expect(new Set(ofGroup.map(({ by }) => by))).toEqual(
-        new Set(['interaction_facts_by_group', 'conversion_facts_by_group', 'feedback_facts_by_group']),
+      const users = await watch(
+        async (tx, scope) => [
+          await countUsersOf(tx, scope, [new Uint32Array([1, 2]), new Uint32Array([3])]),
+          await countUsersBefore(tx, scope, [start, end]),
+        ],
+        '',
+        '',
       );
+      expect(indexes(users)).toEqual(['member_facts_pkey', 'user_facts_by_time']);
+      const ofGroup = (read: (source: FigureSource, asked: readonly (typeof window)[]) => Promise<unknown>) =>
+        ask(read, '', together, 'group-3');
+      expect(indexes(await ofGroup((source, asked) => source.latencies(asked)))).toEqual([
+        'interaction_facts_by_group',
+      ]);
+      expect(indexes(await ofGroup((source, asked) => source.revenue(asked)))).toEqual([
+        'conversion_facts_by_group',
+        'refund_facts_by_group',
+      ]);
+      expect(indexes(await ofGroup((source, asked) => source.sums(asked)))).toEqual([
+        'conversion_facts_by_group',
+        'feedback_facts_by_group',
+        'interaction_facts_by_group',
+      ]);
     }
   },
 );
@@ -280,8 +332,11 @@ test(
 
     const kept = await metrics.app.withTenant(tenantA, async (tx) => {
       for (let turn = 0; turn < 20; turn += 1) {
-        await readKpiState(tx, scope, window);
-        await readDistinctCounts(tx, scope, window);
+        const source = createSource(tx, scope, { dimensions: [], asOf: undefined });
+        await source.sums([window]);
+        await source.memberCounts([window]);
+        await countUsersOf(tx, scope, [new Uint32Array([1, 2, 3])]);
+        await countUsersBefore(tx, scope, [end]);
       }
       const { rows } = await tx.query<{ name: string; again: bigint }>(
         'select name, custom_plans as again from pg_prepared_statements order by name',
@@ -289,7 +344,8 @@ test(
       return rows;
     });
 
-    const names = [kpiStateSql, activeMembersSql, userCountsSql].map(({ name }) => name).sort();
+    const statements = [sumsSql.together, activeSql.together, usersOfMembersSql, usersByTimeSql];
+    const names = statements.map(({ name }) => name).sort();
     expect(kept.map(({ name }) => name)).toEqual(names);
     for (const { again } of kept) expect(Number(again)).toBeLessThanOrEqual(5);
   },
@@ -306,19 +362,29 @@ test.each([0, 20, 200, 2_000])(
       `array[${times.map((time) => `'${time}'`).join()}]::timestamptz[]`;
     const [from, to] = [instants('2026-01-11'), instants('2026-02-10')];
     const [edgeFrom, edgeTo] = [instants('2026-02-10'), instants('2026-02-10T00:10:00Z')];
-    const window = `${partition}, '${tenantA}', 1, '', array[2]::smallint[], ${from}, ${to}, ${edgeFrom}, ${edgeTo}`;
     const several = `${partition}, '${tenantA}', 1, '', array[0], array[2]::smallint[], ${from}, ${to}, array[0], ${edgeFrom}, ${edgeTo}`;
+    const known = several.replace("'', ", "'', 100000, ");
     const thresholds = `array['bot-1'], array[380]::smallint[], array[2000], 380::smallint, 2000`;
     const bucket = `array[1], array[2], array['2026-01-11'::timestamptz], array['bot-1'], array['2026-01-11'::date]`;
     const statements = [
-      { ...kpiStateSql, values: window, by: ['kpi_rollups_pkey', ...facts.map((name) => `${name}_by_time`)] },
-      { ...activeMembersSql, values: window, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
-      { ...latencyBinsSql, values: window, by: ['latency_rollups_pkey', 'interaction_facts_by_time'] },
-      {
-        ...revenueSql,
-        values: several,
-        by: ['revenue_rollups_pkey', 'conversion_facts_by_time', 'refund_facts_by_time'],
-      },
+      ...[
+        { sql: sumsSql, by: ['kpi_rollups_pkey', ...facts.map((name) => `${name}_by_time`)] },
+        { sql: conversationSumsSql, by: ['conversation_rollups_pkey', 'conversation_facts_by_time'] },
+        { sql: latenciesSql, by: ['latency_rollups_pkey', 'interaction_facts_by_time'] },
+        {
+          sql: earningsSql,
+          by: ['revenue_rollups_pkey', 'conversion_facts_by_time', 'refund_facts_by_time'],
+        },
+        { sql: activeSql, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
+      ].flatMap(({ sql, by }) => [
+        { ...sql.together, values: known, by },
+        { ...sql.byBot, values: known, by },
+      ]),
+      ...[payingSql.together, payingSql.byBot].map((sql) => ({
+        ...sql,
+        values: `${known}, 'USD'`,
+        by: ['payer_sets_pkey', 'conversion_facts_by_time'],
+      })),
       { ...failuresOfBotsSql, values: several, by: ['kpi_rollups_pkey', 'interaction_facts_by_time'] },
       { ...failuresOfBotSql, values: several, by: ['kpi_rollups_pkey', 'interaction_facts_by_time'] },
       {
@@ -336,12 +402,15 @@ test.each([0, 20, 200, 2_000])(
         values: `${partition}, '${tenantA}', 1, 'bot-1', array['latency'], '2026-01-11', '2026-02-10'`,
         by: ['bot_metric_facts_by_bot'],
       },
-      { ...membersSql, values: several, by: ['member_sets_pkey', 'interaction_facts_by_time'] },
-      { ...payersSql, values: `${several}, 'USD'`, by: ['payer_sets_pkey', 'conversion_facts_by_time'] },
       {
-        ...userCountsSql,
-        values: `${partition}, '${tenantA}', 1, array[1, 2, 3], now()`,
-        by: ['member_facts_pkey', 'user_facts_by_time'],
+        ...usersOfMembersSql,
+        values: `${partition}, '${tenantA}', 1, array[0, 0, 1], array[1, 2, 3]`,
+        by: ['member_facts_pkey'],
+      },
+      {
+        ...usersByTimeSql,
+        values: `${partition}, '${tenantA}', 1, array[0], ${from}, ${to}`,
+        by: ['user_facts_by_time'],
       },
       {
         ...findOrdinalsSql,

@@ -79,7 +79,12 @@ async function expectSlowAnswers(metrics: MetricsRows, tenantId: string, world: 
     tenantId,
     partition,
     currencyCode: 'USD',
-    window: { ...window, cut: cutWindow(window.start, window.end) },
+    window: {
+      ...window,
+      cut: cutWindow(window.start, window.end),
+      timeZone: parseTimeZone(zone),
+      asOf: undefined,
+    },
     timeZone: parseTimeZone(zone),
     period,
     minPosition: undefined,

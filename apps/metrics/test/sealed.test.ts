@@ -381,12 +381,12 @@ test('a member is erased also from what its expired events have left', async () 
   await rows.fold(inOrder(before));
   const window = [day(-1), day(60)] as const;
   const paid = { start: day(-1), end: day(60) };
-  expect(await rows.payers(paid, 'USD')).toHaveLength(1);
+  expect(await rows.payers(paid)).toBe(1);
   await rows.fold(inOrder([erasure], BigInt(before.length)));
   await rows.fold(inOrder([...bob, ...others]), 2);
   expect(await rows.state(...window)).toEqual(await rows.state(...window, { generation: 2 }));
   expect(await rows.people(...window)).toEqual(await rows.people(...window, { generation: 2 }));
-  expect(await rows.payers(paid, 'USD')).toHaveLength(0);
+  expect(await rows.payers(paid)).toBe(0);
   for (const [table, count] of [
     ['interaction_facts', 3],
     ['conversion_facts', 2],

@@ -122,15 +122,3 @@ test('each stream is of its own tenant and bot', async () => {
   expect(countOf((await streams[0]?.next()) ?? firsts[0]!)).toBe(3);
   expect(countOf((await streams[1]?.next()) ?? firsts[1]!)).toBe(2);
 });
-
-test('a question that is not answered yet is refused rather than answered otherwise', async () => {
-  const { a } = await startService(cluster);
-  const calls = [
-    a.getKpis({ scope: { intent: 'buy' } }),
-    a.getOperationalKpis({ scope: { segment: 'paid_subscriber' } }),
-    a.getEngagementKpis({ window: { asOf: '2026-03-01' } }),
-  ];
-  for (const call of calls) {
-    expect(ConnectError.from(await call.catch((reason: unknown) => reason)).code).toBe(Code.Unimplemented);
-  }
-});

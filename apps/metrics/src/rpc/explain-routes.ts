@@ -16,12 +16,12 @@ import { pageSizeOf, readPageToken, readTokenTime, tenantOf, writePageToken } fr
 import type { RowCursor, RowKind } from '../storage/figure-rows.sql.ts';
 import { explainFigure } from '../use-cases/explain-figure.ts';
 import type { ExplainedFigure, TellableRow } from '../use-cases/explain-figure.ts';
+import type { KpiWindow } from '../use-cases/kpi-question.ts';
 import type { AnswerDependencies } from './answer-dependencies.ts';
 import { toContext, toValue } from './kpi-messages.ts';
 import { parseFigure } from './parse-figure.ts';
 import { toQuestion } from './parse-question.ts';
-import { lastHour, parseWindow } from './parse-window.ts';
-import type { ZonedWindow } from './parse-window.ts';
+import { lastHour, parseWindowOfNow } from './parse-window.ts';
 
 const usualRows = 50;
 const dayMs = 86_400_000;
@@ -40,12 +40,12 @@ export function createExplainRoutes({
       const figure = parseFigure(request.kpi, 'kpi');
       const { timeZone: tenantTimeZone } = tenantOf(handler);
       const page = readToken(request);
-      const windowOf = (): ZonedWindow => {
+      const windowOf = (): KpiWindow => {
         if (page !== undefined) return page.window;
         const isOfLastHour = figure.meaning.group === 'real_time' && request.window === undefined;
         return isOfLastHour
           ? lastHour(now(), tenantTimeZone)
-          : parseWindow(request.window, { tenantTimeZone, now: now() });
+          : parseWindowOfNow(request.window, { tenantTimeZone, now: now() });
       };
       const window = windowOf();
       const question = toQuestion({ scope: request.scope, minPosition: '' }, window, positions, handler);
@@ -55,7 +55,7 @@ export function createExplainRoutes({
         after: page?.after,
         pageSize: pageSizeOf(request.pageSize, { usual: usualRows }),
       });
-      const told = page?.told ?? toTold(found, toContext(question, window, found.watermark, positions));
+      const told = page?.told ?? toTold(found, toContext(question, found, positions));
       return {
         ...fieldsOf(told),
         rows: found.rows.map(toRow),
@@ -126,8 +126,7 @@ const kinds: readonly RowKind[] = [
 /** @throws DomainError `invalid-argument` for what is no token of this call with these fields. */
 function readToken(
   request: ExplainKpiRequest,
-):
-  { readonly told: ExplainKpiResponse; readonly window: ZonedWindow; readonly after: RowCursor } | undefined {
+): { readonly told: ExplainKpiResponse; readonly window: KpiWindow; readonly after: RowCursor } | undefined {
   const cursor = readPageToken(request.pageToken, filtersOf(request), 4);
   if (cursor === undefined) return undefined;
   const [text = '', kindName = '', key = '', time = ''] = cursor;
@@ -139,7 +138,8 @@ function readToken(
     throw invalidToken();
   }
   const [start, end] = [timestampDate(windowStart), timestampDate(windowEnd)];
-  const window = { start, end, cut: cutWindow(start, end), timeZone: parseTimeZone(timeZone) };
+  const cut = cutWindow(start, end);
+  const window = { start, end, cut, timeZone: parseTimeZone(timeZone), asOf: undefined };
   return { told, window, after: { kind, key, at: readTokenTime(time) } };
 }
 

@@ -22,11 +22,11 @@ export function createHealthRoutes({ reader, positions, now }: AnswerDependencie
     listBotPerformanceMetrics: () => notYet('ListBotPerformanceMetrics', 'list metrics of bots by period'),
     async checkBotHealth({ botId, at: asked, minPosition }, handler) {
       const at = parseAt(asked, now());
-      const window = { ...healthWindow(at), timeZone: parseTimeZone(tenantOf(handler).timeZone) };
+      const window = healthWindow(at, parseTimeZone(tenantOf(handler).timeZone));
       const scope = create(KpiScopeSchema, { botId });
       const question = toQuestion({ scope, minPosition }, window, positions, handler);
       const answer = await checkBotHealth(reader, question);
-      return toHealth(answer, toContext(question, window, answer.watermark, positions));
+      return toHealth(answer, toContext(question, answer, positions));
     },
   };
 }

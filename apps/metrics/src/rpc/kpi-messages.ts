@@ -1,49 +1,24 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
+import type { DescField, DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import { reflect } from '@bufbuild/protobuf/reflect';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { PositionSealer } from '@parley/access';
 import type {
-  AudienceKpisSchema,
-  ConversationKpisSchema,
-  CustomerExperienceKpisSchema,
-  EngagementKpisSchema,
+  CurrencyRevenue,
   KpiContextSchema,
   KpiDefinitionSchema,
-  KpiValueSchema,
-  OperationalKpisSchema,
-  RealTimeMetricsSchema,
-  RevenueKpisSchema,
+  LabelCount,
 } from '@parley/contracts/parley/metrics/v1/kpi';
-import { KpiUnit as KpiUnitNumber } from '@parley/contracts/parley/metrics/v1/kpi';
 import {
-  audienceKpis,
-  conversationKpis,
-  csatResponseRate,
-  customerExperienceKpis,
-  engagementKpis,
-  evaluateConversationKpi,
-  isNoRevenue,
-  latencyKpis,
-  lifecycleKpis,
-  minMeanSample,
-  netOf,
-  operationalKpis,
-  realTimeKpis,
-  realTimeWindowSeconds,
-  revenueKpis,
-} from '@parley/kpi';
-import type {
-  AudienceFacts,
-  ConversationSums,
-  DistinctCounts,
-  KpiMeaning,
-  KpiState,
-  KpiUnit,
-  KpiValue,
-  LatencyBins,
-  LifecycleFacts,
-} from '@parley/kpi';
-import type { ProjectionWatermark } from '@parley/projection';
-import type { Earnings } from '../use-cases/read-dashboards.ts';
+  CurrencyRevenueSchema,
+  KpiUnit as KpiUnitNumber,
+  KpiValueSchema,
+  LabelCountSchema,
+} from '@parley/contracts/parley/metrics/v1/kpi';
+import { activeDayDistribution, getFigure, isNoRevenue, minMeanSample, netOf } from '@parley/kpi';
+import type { Figure, KpiMeaning, KpiState, KpiUnit, KpiValue, LifecycleFacts, Revenue } from '@parley/kpi';
+import type { KpiQuestion } from '../use-cases/kpi-question.ts';
+import type { InputsAnswer } from '../use-cases/read-figures.ts';
 
 const units: Readonly<Record<KpiUnit, KpiUnitNumber>> = {
   count: KpiUnitNumber.COUNT,
@@ -55,154 +30,65 @@ const units: Readonly<Record<KpiUnit, KpiUnitNumber>> = {
   score: KpiUnitNumber.SCORE,
 };
 
-export function toCustomerExperience(
-  state: KpiState,
-  conversations: ConversationSums,
-): MessageInitShape<typeof CustomerExperienceKpisSchema> {
-  const kpis = customerExperienceKpis(state);
-  return {
-    avgCsat: toValue(kpis.avgCsat),
-    sentimentDistribution: kpis.sentimentDistribution.map(({ label, count }) => ({
-      label,
-      count: BigInt(count),
-    })),
-    positiveSentimentRate: toValue(kpis.positiveSentimentRate),
-    csatTop2Rate: toValue(kpis.csatTop2Rate),
-    nps: toValue(kpis.nps),
-    avgCes: toValue(kpis.avgCes),
-    cesTop2Rate: toValue(kpis.cesTop2Rate),
-    thumbsUpRate: toValue(kpis.thumbsUpRate),
-    csatResponseRate: toValue(evaluateConversationKpi(csatResponseRate, conversations)),
-  };
+/** The figures of a dashboard, which its fields name. @param without names of fields that are not asked for. */
+export function figuresOf(schema: DescMessage, without: ReadonlySet<string> = new Set()): readonly Figure[] {
+  return valueFields(schema).flatMap(({ name }) => (without.has(name) ? [] : [getFigure(name)]));
 }
 
-export function toOperational(
-  state: KpiState,
-  latencies: LatencyBins,
-): MessageInitShape<typeof OperationalKpisSchema> {
-  const kpis = operationalKpis(state);
-  const percentiles = latencyKpis(latencies);
-  return {
-    containmentRate: toValue(kpis.containmentRate),
-    resolutionRate: toValue(kpis.resolutionRate),
-    avgHandlingTimeMs: toValue(kpis.avgHandlingTimeMs),
-    totalConversions: toValue(kpis.totalConversions),
-    avgResponseLatencyMs: toValue(kpis.avgResponseLatencyMs),
-    convertedCount: toValue(kpis.convertedCount),
-    responseLatencyP50Ms: toValue(percentiles.responseLatencyP50Ms),
-    responseLatencyP90Ms: toValue(percentiles.responseLatencyP90Ms),
-    responseLatencyP95Ms: toValue(percentiles.responseLatencyP95Ms),
-    responseLatencyP99Ms: toValue(percentiles.responseLatencyP99Ms),
-  };
+/** A dashboard with those of its figures that there are, by their names. */
+export function toDashboard<Desc extends DescMessage>(
+  schema: Desc,
+  values: ReadonlyMap<string, KpiValue>,
+): MessageShape<Desc> {
+  const message = create(schema);
+  const fields = reflect(schema, message);
+  for (const field of valueFields(schema)) {
+    const value = values.get(field.name);
+    if (value === undefined) continue;
+    fields.set(field, reflect(KpiValueSchema, create(KpiValueSchema, toValue(value))));
+  }
+  return message;
 }
 
-export function toEngagement(
-  state: KpiState,
-  people: DistinctCounts,
-): MessageInitShape<typeof EngagementKpisSchema> {
-  const kpis = engagementKpis(state, people);
-  return {
-    activeUsers: toValue(kpis.activeUsers),
-    retentionRate: toValue(kpis.retentionRate),
-    completionRate: toValue(kpis.completionRate),
-    bounceRate: toValue(kpis.bounceRate),
-    totalInteractions: toValue(kpis.totalInteractions),
-    activeMembers: toValue(kpis.activeMembers),
-  };
+function valueFields(schema: DescMessage): readonly DescField[] {
+  return schema.fields.filter(({ message }) => message?.typeName === KpiValueSchema.typeName);
 }
 
-export function toRevenue({ facts, byCurrency }: Earnings): MessageInitShape<typeof RevenueKpisSchema> {
-  const kpis = revenueKpis(facts);
-  return {
-    revenue: toValue(kpis.revenue),
-    grossRevenue: toValue(kpis.grossRevenue),
-    refunded: toValue(kpis.refunded),
-    ...(facts.conversationCount !== undefined && {
-      revenuePerConversation: toValue(kpis.revenuePerConversation),
-    }),
-    revenuePerInteraction: toValue(kpis.revenuePerInteraction),
-    arpu: toValue(kpis.arpu),
-    arppu: toValue(kpis.arppu),
-    payingMembers: toValue(kpis.payingMembers),
-    avgOrderValue: toValue(kpis.avgOrderValue),
-    byCurrency: [...byCurrency]
-      .filter(([, sums]) => !isNoRevenue(sums))
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([currencyCode, sums]) => ({
+/** Interactions of each sentiment, also of those that did not occur. */
+export function toSentiments(sums: KpiState): LabelCount[] {
+  return [
+    toLabelCount('positive', sums.positiveCount),
+    toLabelCount('neutral', sums.neutralCount),
+    toLabelCount('negative', sums.negativeCount),
+  ];
+}
+
+/** How many members were there on so many of the days. */
+export function toActiveDays({ days }: LifecycleFacts): LabelCount[] {
+  return activeDayDistribution(days)
+    .map((count, number) => toLabelCount(String(number), count))
+    .slice(1);
+}
+
+function toLabelCount(label: string, count: number): LabelCount {
+  return create(LabelCountSchema, { label, count: BigInt(count) });
+}
+
+/** What was earned in each currency, in the order of their codes. */
+export function toCurrencies(byCurrency: Revenue): CurrencyRevenue[] {
+  return [...byCurrency]
+    .filter(([, sums]) => !isNoRevenue(sums))
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([currencyCode, sums]) =>
+      create(CurrencyRevenueSchema, {
         currencyCode,
         grossMinorUnits: sums.grossMinorUnits,
         refundedMinorUnits: sums.refundedMinorUnits,
         netMinorUnits: netOf(sums),
         conversionCount: sums.orderCount,
         refundCount: sums.refundCount,
-      })),
-  };
-}
-
-/** Without `lifecycle` what only GetAudienceKpis tells is absent: all of a tenant's time is read for it. */
-export function toAudience(
-  state: KpiState,
-  people: DistinctCounts,
-  audience: AudienceFacts,
-  lifecycle?: LifecycleFacts,
-): MessageInitShape<typeof AudienceKpisSchema> {
-  const kpis = audienceKpis(audience);
-  const life = lifecycle && lifecycleKpis(lifecycle);
-  return {
-    activeMembers: toValue(engagementKpis(state, people).activeMembers),
-    dau: toValue(kpis.dau),
-    wau: toValue(kpis.wau),
-    mau: toValue(kpis.mau),
-    stickiness: toValue(kpis.stickiness),
-    ...(life && {
-      newMembers: toValue(life.newMembers),
-      returningMembers: toValue(life.returningMembers),
-      resurrectedMembers: toValue(life.resurrectedMembers),
-      dormantMembers: toValue(life.dormantMembers),
-      activeDayDistribution: life.activeDayDistribution.map(({ label, count }) => ({
-        label,
-        count: BigInt(count),
-      })),
-    }),
-  };
-}
-
-export function toConversations(sums: ConversationSums): MessageInitShape<typeof ConversationKpisSchema> {
-  const kpis = conversationKpis(sums);
-  return {
-    conversations: toValue(kpis.conversations),
-    sessionContainmentRate: toValue(kpis.sessionContainmentRate),
-    sessionContainmentNoReturn24hRate: toValue(kpis.sessionContainmentNoReturn24hRate),
-    sessionContainmentNoReturn7dRate: toValue(kpis.sessionContainmentNoReturn7dRate),
-    confirmedResolutionRate: toValue(kpis.confirmedResolutionRate),
-    assumedResolutionRate: toValue(kpis.assumedResolutionRate),
-    durableResolutionRate: toValue(kpis.durableResolutionRate),
-    humanHandoffRate: toValue(kpis.humanHandoffRate),
-    fallbackRate: toValue(kpis.fallbackRate),
-    abandonmentRate: toValue(kpis.abandonmentRate),
-    sessionBounceRate: toValue(kpis.sessionBounceRate),
-    noResponseRate: toValue(kpis.noResponseRate),
-    avgConversationDurationMs: toValue(kpis.avgConversationDurationMs),
-    openConversations: toValue(kpis.openConversations),
-    interactionsPerConversation: toValue(kpis.interactionsPerConversation),
-    deflectionRate: toValue(kpis.deflectionRate),
-    botHandledRate: toValue(kpis.botHandledRate),
-    firstContactResolutionRate: toValue(kpis.firstContactResolutionRate),
-    reopenRate: toValue(kpis.reopenRate),
-    firstMessageFallbackRate: toValue(kpis.firstMessageFallbackRate),
-    midConversationFallbackRate: toValue(kpis.midConversationFallbackRate),
-    conversationCoverageRate: toValue(kpis.conversationCoverageRate),
-  };
-}
-
-export function toRealTime(state: KpiState): MessageInitShape<typeof RealTimeMetricsSchema> {
-  const kpis = realTimeKpis(state);
-  return {
-    interactionsPerMinute: toValue(kpis.interactionsPerMinute),
-    conversionRate: toValue(kpis.conversionRate),
-    avgResponseTime: toValue(kpis.avgResponseTime),
-    windowSeconds: BigInt(realTimeWindowSeconds),
-  };
+      }),
+    );
 }
 
 export function toDefinition(definition: KpiMeaning): MessageInitShape<typeof KpiDefinitionSchema> {
@@ -212,11 +98,15 @@ export function toDefinition(definition: KpiMeaning): MessageInitShape<typeof Kp
 
 /** For what, and how complete, an answer is. */
 export function toContext(
-  { partition, currencyCode }: { readonly partition: number; readonly currencyCode: string },
-  { start, end, timeZone }: { readonly start: Date; readonly end: Date; readonly timeZone: string },
-  { position, completeTo, lagMs }: ProjectionWatermark,
+  {
+    partition,
+    currencyCode,
+    window: { start, end, timeZone, asOf },
+  }: Pick<KpiQuestion, 'partition' | 'currencyCode' | 'window'>,
+  { watermark, erasedSince = false }: Pick<InputsAnswer, 'watermark'> & Partial<InputsAnswer>,
   positions: PositionSealer,
 ): MessageInitShape<typeof KpiContextSchema> {
+  const { position, completeTo, lagMs } = watermark;
   return {
     windowStart: timestampFromDate(start),
     windowEnd: timestampFromDate(end),
@@ -227,7 +117,14 @@ export function toContext(
       completeTo: timestampFromDate(completeTo),
       lagMs: BigInt(Math.round(lagMs)),
     },
+    asOf: asOf === undefined ? '' : toDay(asOf),
+    erasedSince,
   };
+}
+
+/** A day since 1970 as `YYYY-MM-DD`. */
+export function toDay(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 /** A figure as the contract has it. */

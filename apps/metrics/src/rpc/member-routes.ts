@@ -3,7 +3,7 @@ import type { AnalysisService } from '@parley/contracts/parley/metrics/v1/analys
 import { AttributionModel, RetentionMode } from '@parley/contracts/parley/metrics/v1/analysis_service';
 import type { KpiScope, KpiWindow } from '@parley/contracts/parley/metrics/v1/kpi';
 import { Dimension, Granularity } from '@parley/contracts/parley/metrics/v1/metrics_service';
-import { conversationDefinitions, evaluateConversationKpi } from '@parley/kpi';
+import { figures } from '@parley/kpi';
 import type * as kpi from '@parley/kpi';
 import { invalidArgument } from '@parley/errors';
 import type { ProjectionWatermark } from '@parley/projection';
@@ -12,14 +12,14 @@ import type { Dimension as DimensionName } from '../storage/figure-source.ts';
 import type { CohortPeriod } from '../use-cases/cohort-periods.ts';
 import { readAttribution } from '../use-cases/read-attribution.ts';
 import { readRetention } from '../use-cases/read-cohorts.ts';
-import { readConversations } from '../use-cases/read-conversations.ts';
+import { evaluateFigures, needsOf, readAnswer } from '../use-cases/read-figures.ts';
 import { readFunnel } from '../use-cases/read-funnel.ts';
 import { readLifetimeValue } from '../use-cases/read-lifetime-value.ts';
 import type { AnswerDependencies } from './answer-dependencies.ts';
 import { toContext, toDefinition, toValue } from './kpi-messages.ts';
 import { toCredit, toFunnelStep, toLifetime, toRetention } from './member-messages.ts';
 import { toQuestion } from './parse-question.ts';
-import { parseWindow } from './parse-window.ts';
+import { parseWindow, parseWindowOfNow } from './parse-window.ts';
 
 type MemberRoutes = Pick<
   ServiceImpl<typeof AnalysisService>,
@@ -31,7 +31,7 @@ const dayMs = 86_400_000;
 const usualPeriods = 12;
 const usualWithinSeconds = 7 * 86_400;
 const usualLookbackDays = 30;
-const dialects = conversationDefinitions.filter(({ group }) => group === 'dialects');
+const dialects = figures.filter(({ meaning }) => meaning.group === 'dialects');
 
 /** Answers what members did over time. */
 export function createMemberRoutes({ reader, positions, now }: AnswerDependencies): MemberRoutes {
@@ -40,12 +40,12 @@ export function createMemberRoutes({ reader, positions, now }: AnswerDependencie
     { scope, window }: { readonly scope?: KpiScope | undefined; readonly window?: KpiWindow | undefined },
     handler: HandlerContext,
   ) => {
-    const asked = parseWindow(window, { tenantTimeZone: tenantOf(handler).timeZone, now: now() });
+    const asked = parseWindowOfNow(window, { tenantTimeZone: tenantOf(handler).timeZone, now: now() });
     const question = {
       ...toQuestion({ scope, minPosition: '' }, asked, positions, handler),
       timeZone: asked.timeZone,
     };
-    const contextOf = (watermark: ProjectionWatermark) => toContext(question, asked, watermark, positions);
+    const contextOf = (watermark: ProjectionWatermark) => toContext(question, { watermark }, positions);
     return { question, contextOf };
   };
   return {
@@ -88,12 +88,17 @@ export function createMemberRoutes({ reader, positions, now }: AnswerDependencie
       return { credits: credits.map(toCredit), context: contextOf(watermark) };
     },
     async getDialectKpis(request, handler) {
-      const { question, contextOf } = read(request, handler);
-      const { conversations, watermark } = await readConversations(reader, question);
+      const window = parseWindow(request.window, {
+        tenantTimeZone: tenantOf(handler).timeZone,
+        now: now(),
+      });
+      const asked = { scope: request.scope, minPosition: '' };
+      const question = toQuestion(asked, window, positions, handler);
+      const answer = await readAnswer(reader, question, { needs: needsOf(dialects) });
       return {
-        values: dialects.map((definition) => toValue(evaluateConversationKpi(definition, conversations))),
-        definitions: dialects.map(toDefinition),
-        context: contextOf(watermark),
+        values: answer.cells.flatMap((cell) => evaluateFigures(dialects, cell, window.asOf).map(toValue)),
+        definitions: dialects.map(({ meaning }) => toDefinition(meaning)),
+        context: toContext(question, answer, positions),
       };
     },
   };

@@ -1,40 +1,39 @@
-import { create } from '@bufbuild/protobuf';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
-import { RealTimeMetricsSchema } from '@parley/contracts/parley/metrics/v1/kpi';
+import {
+  AudienceKpisSchema,
+  ConversationKpisSchema,
+  CustomerExperienceKpisSchema,
+  EngagementKpisSchema,
+  OperationalKpisSchema,
+  RealTimeMetricsSchema,
+  RevenueKpisSchema,
+} from '@parley/contracts/parley/metrics/v1/kpi';
+import type { RealTimeMetrics } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
-import { allKpiMeanings } from '@parley/kpi';
-import type { ProjectionProgress, ProjectionWatermark } from '@parley/projection';
+import { allKpiMeanings, realTimeWindowSeconds } from '@parley/kpi';
+import type { Figure, KpiValue } from '@parley/kpi';
+import type { ProjectionProgress } from '@parley/projection';
 import { tenantOf } from '@parley/rpc';
 import { kpiProjection } from '../projection/kpi-projection.ts';
+import type { KpiQuestion } from '../use-cases/kpi-question.ts';
 import { createLiveFeed } from '../use-cases/live-feed.ts';
-import {
-  readAudienceDashboard,
-  readDashboards,
-  readRevenueDashboard,
-  readSumsAndLatencies,
-} from '../use-cases/read-dashboards.ts';
-import type { DashboardQuestion } from '../use-cases/read-dashboards.ts';
-import { readSums, readSumsAndPeople } from '../use-cases/read-kpis.ts';
-import { readConversations } from '../use-cases/read-conversations.ts';
-import type { KpiQuestion } from '../use-cases/read-kpis.ts';
-import {
-  toAudience,
-  toContext,
-  toConversations,
-  toCustomerExperience,
-  toDefinition,
-  toEngagement,
-  toOperational,
-  toRealTime,
-  toRevenue,
-} from './kpi-messages.ts';
-import { createExplainRoutes } from './explain-routes.ts';
+import { evaluateFigures, needsOf, readAnswer } from '../use-cases/read-figures.ts';
+import type { InputCell, Need } from '../use-cases/read-figures.ts';
 import type { AnswerDependencies } from './answer-dependencies.ts';
+import { createExplainRoutes } from './explain-routes.ts';
 import { createHealthRoutes } from './health-routes.ts';
+import {
+  figuresOf,
+  toActiveDays,
+  toContext,
+  toCurrencies,
+  toDashboard,
+  toDefinition,
+  toSentiments,
+} from './kpi-messages.ts';
 import { toQuestion } from './parse-question.ts';
 import type { KpiRequest } from './parse-question.ts';
 import { lastHour, parseWindow } from './parse-window.ts';
-import type { ZonedWindow } from './parse-window.ts';
 import { createPointRoutes } from './query-routes.ts';
 import { isSameMetrics, toWatchResponses } from './watch-real-time.ts';
 import type { RealTimeAnswer } from './watch-real-time.ts';
@@ -55,41 +54,31 @@ export function createMetricsRoutes(
   dependencies: MetricsRoutesDependencies,
 ): ServiceImpl<typeof MetricsService> {
   const { reader, progress, positions, now } = dependencies;
-  const windowOf = ({ window }: KpiRequest, handler: HandlerContext): ZonedWindow =>
-    parseWindow(window, { tenantTimeZone: tenantOf(handler).timeZone, now: now() });
-
-  const sumsAndPeopleOf = async (request: KpiRequest, handler: HandlerContext) => {
-    const window = windowOf(request, handler);
-    const question = toQuestion(request, window, positions, handler);
-    const { state, people, watermark } = await readSumsAndPeople(reader, question);
-    return { state, people, context: toContext(question, window, watermark, positions) };
-  };
-  const conversationsOf = async (request: KpiRequest, handler: HandlerContext) => {
-    const window = windowOf(request, handler);
-    const question = toQuestion(request, window, positions, handler);
-    const { conversations, watermark } = await readConversations(reader, question);
-    return { conversations, context: toContext(question, window, watermark, positions) };
+  const questionOf = (request: KpiRequest, handler: HandlerContext): KpiQuestion => {
+    const window = parseWindow(request.window, { tenantTimeZone: tenantOf(handler).timeZone, now: now() });
+    return toQuestion(request, window, positions, handler);
   };
 
-  const dashboardQuestionOf = (request: KpiRequest, handler: HandlerContext): DashboardQuestion => {
-    const window = windowOf(request, handler);
-    return {
-      ...toQuestion(request, window, positions, handler),
-      timeZone: window.timeZone,
-    };
+  /** Figures of one window, by their names, with what they were computed from. */
+  const read = async (question: KpiQuestion, figures: readonly Figure[], more: readonly Need[] = []) => {
+    const needs = new Set([...needsOf(figures), ...more]);
+    const answer = await readAnswer(reader, question, { needs });
+    const [cell] = answer.cells;
+    if (cell === undefined) throw new Error('A window without a cell.');
+    const values = new Map(
+      evaluateFigures(figures, cell, question.window.asOf).map(
+        (value, index) => [figures[index]?.meaning.name ?? '', value] as const,
+      ),
+    );
+    return { values, cell, context: toContext(question, answer, positions) };
   };
-  const contextOf = (question: DashboardQuestion, watermark: ProjectionWatermark) =>
-    toContext(question, { ...question.window, timeZone: question.timeZone }, watermark, positions);
 
   const realTime = createLiveFeed<RealTimeQuestion, RealTimeAnswer>({
     keyOf: ({ tenantId, botId, groupId, timeZone }) => JSON.stringify([tenantId, botId, groupId, timeZone]),
-    async read(asked, signal) {
-      const window = lastHour(now(), asked.timeZone);
-      const { state, watermark } = await readSums(reader, { ...asked, window, isLive: true, signal });
-      return {
-        metrics: create(RealTimeMetricsSchema, toRealTime(state)),
-        context: toContext(asked, window, watermark, positions),
-      };
+    async read({ timeZone, ...asked }, signal) {
+      const question = { ...asked, window: lastHour(now(), timeZone), isLive: true, signal };
+      const { values, context } = await read(question, realTimeFigures);
+      return { metrics: toRealTime(values), context };
     },
     untilChanged({ partition }, signal) {
       const { name } = kpiProjection;
@@ -108,59 +97,50 @@ export function createMetricsRoutes(
 
   return {
     async getCustomerExperienceKpis(request, handler) {
-      const { conversations, context } = await conversationsOf(request, handler);
-      return { kpis: toCustomerExperience(conversations.interactions, conversations), context };
+      const figures = figuresOf(CustomerExperienceKpisSchema);
+      const { values, cell, context } = await read(questionOf(request, handler), figures);
+      return { kpis: toCustomerExperience(values, cell), context };
     },
     async getOperationalKpis(request, handler) {
-      const window = windowOf(request, handler);
-      const question = toQuestion(request, window, positions, handler);
-      const { state, latencies, watermark } = await readSumsAndLatencies(reader, question);
-      return {
-        kpis: toOperational(state, latencies),
-        context: toContext(question, window, watermark, positions),
-      };
+      const { values, context } = await read(questionOf(request, handler), figuresOf(OperationalKpisSchema));
+      return { kpis: toDashboard(OperationalKpisSchema, values), context };
     },
     async getEngagementKpis(request, handler) {
-      const { state, people, context } = await sumsAndPeopleOf(request, handler);
-      return { kpis: toEngagement(state, people), context };
-    },
-    async getRevenueKpis(request, handler) {
-      const question = dashboardQuestionOf(request, handler);
-      const { earnings, watermark } = await readRevenueDashboard(reader, question);
-      return { kpis: toRevenue(earnings), context: contextOf(question, watermark) };
-    },
-    async getAudienceKpis(request, handler) {
-      const question = dashboardQuestionOf(request, handler);
-      const found = await readAudienceDashboard(reader, question);
-      const { state, people, audience, lifecycle, watermark } = found;
-      return {
-        kpis: toAudience(state, people, audience, lifecycle),
-        context: contextOf(question, watermark),
-      };
-    },
-    async getKpis(request, handler) {
-      const question = dashboardQuestionOf(request, handler);
-      const found = await readDashboards(reader, question);
-      const { state, people, latencies, conversations, earnings, audience, watermark } = found;
-      return {
-        customerExperience: toCustomerExperience(state, conversations),
-        operational: toOperational(state, latencies),
-        engagement: toEngagement(state, people),
-        conversations: toConversations(conversations),
-        revenue: toRevenue(earnings),
-        audience: toAudience(state, people, audience),
-        context: contextOf(question, watermark),
-      };
+      const { values, context } = await read(questionOf(request, handler), figuresOf(EngagementKpisSchema));
+      return { kpis: toDashboard(EngagementKpisSchema, values), context };
     },
     async getConversationKpis(request, handler) {
-      const { conversations, context } = await conversationsOf(request, handler);
-      return { kpis: toConversations(conversations), context };
+      const { values, context } = await read(questionOf(request, handler), figuresOf(ConversationKpisSchema));
+      return { kpis: toDashboard(ConversationKpisSchema, values), context };
+    },
+    async getRevenueKpis(request, handler) {
+      const figures = figuresOf(RevenueKpisSchema);
+      const { values, cell, context } = await read(questionOf(request, handler), figures);
+      return { kpis: toRevenue(values, cell), context };
+    },
+    async getAudienceKpis(request, handler) {
+      const figures = figuresOf(AudienceKpisSchema);
+      const { values, cell, context } = await read(questionOf(request, handler), figures, ['active_days']);
+      const kpis = toDashboard(AudienceKpisSchema, values);
+      return { kpis: { ...kpis, activeDayDistribution: toActiveDays(cell.inputs.lifecycle) }, context };
+    },
+    async getKpis(request, handler) {
+      const { values, cell, context } = await read(questionOf(request, handler), dashboardFigures);
+      return {
+        customerExperience: toCustomerExperience(values, cell),
+        operational: toDashboard(OperationalKpisSchema, values),
+        engagement: toDashboard(EngagementKpisSchema, values),
+        conversations: toDashboard(ConversationKpisSchema, values),
+        revenue: toRevenue(values, cell),
+        audience: toDashboard(AudienceKpisSchema, values),
+        context,
+      };
     },
     async getRealTimeMetrics(request, handler) {
       const window = lastHour(now(), tenantOf(handler).timeZone);
       const question = { ...toQuestion(request, window, positions, handler), isLive: true };
-      const { state, watermark } = await readSums(reader, question);
-      return { metrics: toRealTime(state), context: toContext(question, window, watermark, positions) };
+      const { values, context } = await read(question, realTimeFigures);
+      return { metrics: toRealTime(values), context };
     },
     watchRealTimeMetrics({ scope, resumeToken }, handler) {
       const { timeZone } = tenantOf(handler);
@@ -175,6 +155,35 @@ export function createMetricsRoutes(
     ...createExplainRoutes(dependencies),
     ...createHealthRoutes(dependencies),
   };
+}
+
+const realTimeFigures = figuresOf(RealTimeMetricsSchema);
+/** All of a tenant's time is read for it, so that GetAudienceKpis alone tells of it. */
+const lifecycle = new Set(['new_members', 'returning_members', 'resurrected_members', 'dormant_members']);
+/** What GetKpis tells. */
+const dashboardFigures = [
+  ...figuresOf(CustomerExperienceKpisSchema),
+  ...figuresOf(OperationalKpisSchema),
+  ...figuresOf(EngagementKpisSchema),
+  ...figuresOf(ConversationKpisSchema),
+  ...figuresOf(RevenueKpisSchema),
+  ...figuresOf(AudienceKpisSchema, lifecycle),
+];
+
+type Values = ReadonlyMap<string, KpiValue>;
+
+function toCustomerExperience(values: Values, { inputs }: InputCell) {
+  const kpis = toDashboard(CustomerExperienceKpisSchema, values);
+  return { ...kpis, sentimentDistribution: toSentiments(inputs.sums) };
+}
+
+function toRevenue(values: Values, { byCurrency }: InputCell) {
+  return { ...toDashboard(RevenueKpisSchema, values), byCurrency: toCurrencies(byCurrency) };
+}
+
+function toRealTime(values: Values): RealTimeMetrics {
+  const metrics = toDashboard(RealTimeMetricsSchema, values);
+  return { ...metrics, windowSeconds: BigInt(realTimeWindowSeconds) };
 }
 
 /** Whose last hour is watched. */

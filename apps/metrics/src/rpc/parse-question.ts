@@ -3,9 +3,7 @@ import type { PositionSealer } from '@parley/access';
 import type { KpiScope, KpiWindow as KpiWindowMessage } from '@parley/contracts/parley/metrics/v1/kpi';
 import { invalidArgument } from '@parley/errors';
 import { tenantOf } from '@parley/rpc';
-import type { KpiQuestion } from '../use-cases/read-kpis.ts';
-import { unimplemented } from './not-yet.ts';
-import type { ZonedWindow } from './parse-window.ts';
+import type { KpiQuestion, KpiWindow } from '../use-cases/kpi-question.ts';
 
 /** What the calls that give figures ask for. */
 export interface KpiRequest {
@@ -17,12 +15,11 @@ export interface KpiRequest {
 /** The question that a call asks. Throws `invalid-argument` for a position that is none of this tenant. */
 export function toQuestion(
   { scope, minPosition }: KpiRequest,
-  window: ZonedWindow,
+  window: KpiWindow,
   positions: PositionSealer,
   handler: HandlerContext,
 ): KpiQuestion {
   const { tenantId, partition, currency } = tenantOf(handler);
-  refuseFilters(scope);
   const isAwaited = minPosition !== '';
   return {
     tenantId,
@@ -38,15 +35,6 @@ export function toQuestion(
     minPosition: isAwaited ? openPosition(positions, minPosition, partition) : undefined,
     signal: isAwaited ? beforeDeadline(handler) : handler.signal,
   };
-}
-
-/** Never answers something else than was asked. */
-function refuseFilters(scope: KpiScope | undefined): void {
-  const { intent = '', channel = '', sentiment = '', segment = '' } = scope ?? {};
-  for (const [field, value] of Object.entries({ intent, channel, sentiment, segment })) {
-    if (value !== '')
-      throw unimplemented(`A scope's ${field} is`, 'answer by it', { field: `scope.${field}` });
-  }
 }
 
 /** @throws DomainError `invalid-argument` for text that is no position of this partition. */

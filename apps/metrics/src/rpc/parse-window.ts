@@ -6,17 +6,13 @@ import type {
   KpiWindow as KpiWindowMessage,
   TimeRange,
 } from '@parley/contracts/parley/metrics/v1/kpi';
-import { DomainError, invalidArgument } from '@parley/errors';
-import type { KpiWindow } from '../use-cases/read-kpis.ts';
+import { invalidArgument } from '@parley/errors';
+import type { KpiWindow } from '../use-cases/kpi-question.ts';
+import { unimplemented } from './not-yet.ts';
 
 const dayMs = 86_400_000;
 const usualDays = 30;
 const maxDays = 400;
-
-/** A window with the zone in which its days begin. */
-export interface ZonedWindow extends KpiWindow {
-  readonly timeZone: TimeZone;
-}
 
 /**
  * The window that a message asks for; without one the 30 days up to now. `field` is where it stands in the request.
@@ -25,38 +21,57 @@ export interface ZonedWindow extends KpiWindow {
 export function parseWindow(
   message: KpiWindowMessage | undefined,
   { tenantTimeZone, now, field = 'window' }: { tenantTimeZone: string; now: Date; field?: string },
-): ZonedWindow {
+): KpiWindow {
   const asked = message?.timeZone ?? '';
-  if (message !== undefined && message.asOf !== '') {
-    throw new DomainError('as_of is not implemented yet; a later release will answer as of an earlier day.', {
-      kind: 'unimplemented',
-      reason: 'NOT_IMPLEMENTED',
-      facts: { field: `${field}.as_of` },
-    });
-  }
   const timeZone = parseTimeZone(asked === '' ? tenantTimeZone : asked, `${field}.time_zone`);
+  const asOf = parseAsOf(message?.asOf ?? '', now, `${field}.as_of`);
+  // As of an earlier day the last days are those up to its end.
+  const upTo = asOf === undefined ? now : new Date((asOf + 1) * dayMs);
+  const toZoned = (stretch: Stretch): KpiWindow => ({ ...stretch, timeZone, asOf });
   switch (message?.window.case) {
     case undefined:
-      return { ...lastDays(usualDays, now), timeZone };
+      return toZoned(lastDays(usualDays, upTo));
     case 'days':
-      return { ...lastDays(message.window.value, now), timeZone };
+      return toZoned(lastDays(message.window.value, upTo));
     case 'range':
-      return { ...parseRange(message.window.value, `${field}.range`), timeZone };
+      return toZoned(parseRange(message.window.value, `${field}.range`));
     case 'dates':
-      return { ...parseDates(message.window.value, timeZone, `${field}.dates`), timeZone };
+      return toZoned(parseDates(message.window.value, timeZone, `${field}.dates`));
   }
+}
+
+/** The same, of a call that answers as known now alone. @throws DomainError `unimplemented` for one as of an earlier day. */
+export function parseWindowOfNow(...asked: Parameters<typeof parseWindow>): KpiWindow {
+  const window = parseWindow(...asked);
+  if (window.asOf === undefined) return window;
+  const field = `${asked[1].field ?? 'window'}.as_of`;
+  throw unimplemented('as_of of this call is', 'answer it as of an earlier day', { field });
+}
+
+type Stretch = Pick<KpiWindow, 'start' | 'end' | 'cut'>;
+
+/** In days since 1970; undefined for empty text. */
+function parseAsOf(text: string, now: Date, field: string): number | undefined {
+  if (text === '') return undefined;
+  const at = Date.parse(`${text}T00:00:00Z`);
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== text) {
+    throw violation(field, 'must be a day, YYYY-MM-DD');
+  }
+  if (at + dayMs > now.getTime()) throw violation(field, 'must be a UTC day that is past');
+  return at / dayMs;
 }
 
 /** The last hour, told in a tenant's zone. */
-export function lastHour(now: Date, tenantTimeZone: string): ZonedWindow {
-  return { ...toWindow(new Date(now.getTime() - 3_600_000), now), timeZone: parseTimeZone(tenantTimeZone) };
+export function lastHour(now: Date, tenantTimeZone: string): KpiWindow {
+  const start = new Date(now.getTime() - 3_600_000);
+  return { ...toWindow(start, now), timeZone: parseTimeZone(tenantTimeZone), asOf: undefined };
 }
 
-function lastDays(days: number, now: Date): KpiWindow {
+function lastDays(days: number, now: Date): Stretch {
   return toWindow(new Date(now.getTime() - days * dayMs), now);
 }
 
-function parseRange({ start, end }: TimeRange, field: string): KpiWindow {
+function parseRange({ start, end }: TimeRange, field: string): Stretch {
   if (start === undefined) throw violation(`${field}.start`, 'is required');
   if (end === undefined) throw violation(`${field}.end`, 'is required');
   if (nanosOf(end) <= nanosOf(start)) throw violation(`${field}.end`, 'must be after the start');
@@ -64,7 +79,7 @@ function parseRange({ start, end }: TimeRange, field: string): KpiWindow {
   return toWindow(firstMillisecond(start), firstMillisecond(end));
 }
 
-function parseDates({ startDate, endDate }: DateRange, timeZone: TimeZone, field: string): KpiWindow {
+function parseDates({ startDate, endDate }: DateRange, timeZone: TimeZone, field: string): Stretch {
   const start = startOfDay(startDate, timeZone, `${field}.start_date`);
   const end = startOfDay(endDate, timeZone, `${field}.end_date`);
   const days = (Date.parse(endDate) - Date.parse(startDate)) / dayMs;
@@ -73,7 +88,7 @@ function parseDates({ startDate, endDate }: DateRange, timeZone: TimeZone, field
   return toWindow(start, end);
 }
 
-function toWindow(start: Date, end: Date): KpiWindow {
+function toWindow(start: Date, end: Date): Stretch {
   return { start, end, cut: cutWindow(start, end) };
 }
 

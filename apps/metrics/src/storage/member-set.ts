@@ -53,20 +53,49 @@ export function holdsAny(set: MemberSet, ordinals: readonly number[]): boolean {
 
 /** Everybody who is in one of the sets or among the ordinals, each once, in ascending order. */
 export function uniteMembers(sets: readonly MemberSet[], ordinals: readonly number[]): Uint32Array {
-  const union = new RoaringBitmap32();
+  const [members = new Uint32Array()] = uniteEach(sets, [{ sets: sets.keys(), ordinals }]);
+  return members;
+}
+
+/** Of whom a union consists: of some of the sets, by their places, and of further members. */
+export interface Union {
+  readonly sets: Iterable<number>;
+  readonly ordinals: Iterable<number>;
+}
+
+/** Everybody of each union, in ascending order. A set is read once, however many unions it is in. */
+export function uniteEach(sets: readonly MemberSet[], unions: readonly Union[]): readonly Uint32Array[] {
+  return ofUnions(sets, unions, (union) => union.toUint32Array());
+}
+
+/** How many there are in each union. */
+export function countEach(sets: readonly MemberSet[], unions: readonly Union[]): readonly number[] {
+  return ofUnions(sets, unions, (union) => union.size);
+}
+
+function ofUnions<Result>(
+  sets: readonly MemberSet[],
+  unions: readonly Union[],
+  resultOf: (union: RoaringBitmap32) => Result,
+): readonly Result[] {
+  const bitmaps: RoaringBitmap32[] = [];
   try {
-    for (const set of sets) {
-      const bitmap = RoaringBitmap32.deserialize('portable', set);
+    for (const set of sets) bitmaps.push(RoaringBitmap32.deserialize('portable', set));
+    return unions.map((of) => {
+      const union = new RoaringBitmap32();
       try {
-        union.orInPlace(bitmap);
+        for (const index of of.sets) {
+          const bitmap = bitmaps[index];
+          if (bitmap !== undefined) union.orInPlace(bitmap);
+        }
+        union.addMany(of.ordinals);
+        return resultOf(union);
       } finally {
-        bitmap.dispose();
+        union.dispose();
       }
-    }
-    union.addMany(ordinals);
-    return union.toUint32Array();
+    });
   } finally {
-    union.dispose();
+    for (const bitmap of bitmaps) bitmap.dispose();
   }
 }
 

@@ -2,7 +2,6 @@ import type { Transaction } from '@parley/database';
 import { cutParameters } from './cut-parameters.ts';
 import type { CutWindow } from './cut-parameters.ts';
 import type { ReadScope } from './kpi-state.sql.ts';
-import { uniteMembers } from './member-set.ts';
 import type { MemberSet } from './member-set.ts';
 
 /** Which sets are asked for, and which facts say the same inside an hour. */
@@ -17,13 +16,6 @@ const active: MemberSource = {
   facts: 'interaction_facts',
   condition: 'f.member_ordinal is not null',
 };
-/** With a bot they count once it is known that it is its conversion. */
-const paying = (currency: string): MemberSource => ({
-  sets: 'payer_sets',
-  facts: 'conversion_facts',
-  condition: `f.currency_code = ${currency} and case when $4 = '' then f.paid_on else f.bot_paid_on end is not null`,
-});
-
 /** Of a tenant or one of its bots. Parameters: partition, tenant, generation, bot, `cutParameters`, further ones. */
 function ofBot({ sets, facts, condition }: MemberSource, setCondition: string): string {
   return `
@@ -67,21 +59,7 @@ function ofGroup({ facts, condition }: MemberSource): string {
 export const membersSql = { name: 'read-members', text: ofBot(active, '') };
 /** Leans on interaction_facts_by_group. */
 export const groupMembersOfWindowsSql = ofGroup(active);
-/** Who paid in a currency. Leans on the primary key of payer_sets and on conversion_facts_by_time. */
-export const payersSql = { name: 'read-payers', text: ofBot(paying('$12'), 'and s.currency_code = $12') };
-/** Leans on conversion_facts_by_group. */
-export const groupPayersSql = ofGroup(paying('$9'));
-
-/** Who had an interaction in each of the windows, in their order. */
-export function readMembers(
-  tx: Transaction,
-  scope: ReadScope,
-  windows: readonly CutWindow[],
-): Promise<readonly Uint32Array[]> {
-  return readMemberSets(tx, scope, windows, uniteMembers);
-}
-
-/** The same, made of their sets and ordinals by `load`. */
+/** Who had an interaction in each of the windows, in their order, made of sets and ordinals by `load`. */
 export function readMemberSets<Members>(
   tx: Transaction,
   scope: ReadScope,
@@ -93,22 +71,6 @@ export function readMemberSets<Members>(
     further: [],
     load,
   });
-}
-
-/** Who paid in that currency in the window. */
-export async function readPayers(
-  tx: Transaction,
-  scope: ReadScope,
-  window: CutWindow,
-  currencyCode: string,
-): Promise<Uint32Array> {
-  const statement = scope.groupId === '' ? payersSql : groupPayersSql;
-  const [payers = new Uint32Array()] = await read(tx, scope, [window], {
-    statement,
-    further: [currencyCode],
-    load: uniteMembers,
-  });
-  return payers;
 }
 
 /** Makes one set of sets and ordinals. */

@@ -1,13 +1,12 @@
 import { cutWindow } from '@parley/calendar';
+import type { TimeZone } from '@parley/calendar';
 import * as kpi from '@parley/kpi';
 import type { BotHealth, HealthInput, KpiValue, MeasuredRow } from '@parley/kpi';
 import type { ProjectionReader, ProjectionWatermark } from '@parley/projection';
 import { readMeasuredByOthers } from '../storage/bot-metrics.sql.ts';
-import { countAwaiting } from '../storage/conversation-state.sql.ts';
-import { readKpiState } from '../storage/kpi-state.sql.ts';
-import { readLatencyBins } from '../storage/latency-bins.sql.ts';
+import type { KpiQuestion, KpiWindow } from './kpi-question.ts';
+import { readInputs } from './read-figures.ts';
 import { readObjectives } from './read-objectives.ts';
-import type { KpiQuestion, KpiWindow } from './read-kpis.ts';
 import type { BotObjectives } from './read-objectives.ts';
 
 /** How a bot is, with the figures that say so. */
@@ -24,9 +23,9 @@ const errorRateType = 'error_rate';
 const latencyType = 'latency';
 
 /** The time that health is judged by: the 24 hours up to an instant. */
-export function healthWindow(at: Date): KpiWindow {
+export function healthWindow(at: Date, timeZone: TimeZone): KpiWindow {
   const start = new Date(at.getTime() - dayMs);
-  return { start, end: at, cut: cutWindow(start, at) };
+  return { start, end: at, cut: cutWindow(start, at), timeZone, asOf: undefined };
 }
 
 /**
@@ -37,17 +36,22 @@ export function checkBotHealth(reader: ProjectionReader, question: KpiQuestion):
   return reader.read(question, async ({ tx, generation, watermark }) => {
     const { window } = question;
     const scope = { ...question, generation };
-    const sums = await readKpiState(tx, scope, window);
-    const latencies = await readLatencyBins(tx, scope, window);
-    const awaitingCount = await countAwaiting(tx, scope, window, watermark.completeTo);
+    const { timeZone, asOf } = window;
+    const [cell] = await readInputs(
+      { tx, scope, completeTo: watermark.completeTo },
+      {
+        windows: [window],
+        dimensions: [],
+        needs: new Set(['sums', 'latencies', 'awaiting'] as const),
+        timeZone,
+        currencyCode: question.currencyCode,
+        asOf,
+      },
+    );
+    if (cell === undefined) throw new Error('A window without a cell.');
+    const { sums, latencies, conversations } = cell.inputs;
     const told = await readMeasuredByOthers(tx, scope, [errorRateType, latencyType], window);
     const rowsOf = (type: string): readonly MeasuredRow[] => told.filter((row) => row.type === type);
-    const conversations = {
-      conversations: kpi.emptyConversationState,
-      interactions: sums,
-      awaitingCount,
-      gapMs: undefined,
-    };
     const figures = {
       errorRate: kpi.withRows(kpi.evaluateKpi(kpi.errorRate, sums, nobody), rowsOf(errorRateType)),
       avgLatencyMs: kpi.withRows(kpi.evaluateKpi(kpi.avgLatencyMs, sums, nobody), rowsOf(latencyType)),

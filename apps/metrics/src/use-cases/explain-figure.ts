@@ -1,13 +1,13 @@
 import { cutWindow } from '@parley/calendar';
 import type { Transaction } from '@parley/database';
 import { DomainError, invalidArgument } from '@parley/errors';
-import { emptyConversationState, emptyRevenue, emptyState, explanationOf, revenueIn } from '@parley/kpi';
-import type { CountedPeople, Figure, FigureInputs, Ingredient, KpiValue } from '@parley/kpi';
+import { explanationOf } from '@parley/kpi';
+import type { CountedPeople, Figure, FigureInputs, KpiValue } from '@parley/kpi';
 import type { ProjectionReader, ProjectionWatermark } from '@parley/projection';
-import { readDistinctCounts } from '../storage/active-people.sql.ts';
-import { findConversationSettings } from '../storage/conversation-settings.ts';
-import { awaitedSince, countAwaiting, readConversationState } from '../storage/conversation-state.sql.ts';
+import { awaitedSince } from '../storage/conversation-state.sql.ts';
+import { createSource } from '../storage/create-source.ts';
 import type { CutWindow } from '../storage/cut-parameters.ts';
+import type { FigureSource } from '../storage/figure-source.ts';
 import {
   countPeopleRows,
   countSumRows,
@@ -16,12 +16,9 @@ import {
   rowKindOf,
 } from '../storage/figure-rows.sql.ts';
 import type { FigureRow, PeopleQuestion, RowCursor, RowKind, RowTotals } from '../storage/figure-rows.sql.ts';
-import { readKpiState } from '../storage/kpi-state.sql.ts';
 import type { ReadScope } from '../storage/kpi-state.sql.ts';
-import { readMembers, readPayers } from '../storage/members.sql.ts';
-import { readRevenue } from '../storage/revenue.sql.ts';
-import { gapOfScope } from './gap-of-scope.ts';
-import type { KpiQuestion } from './read-kpis.ts';
+import type { KpiQuestion } from './kpi-question.ts';
+import { needsOf, readInputs } from './read-figures.ts';
 
 /** Which figure is asked about, and how many rows of it. */
 export interface ExplainQuestion extends KpiQuestion {
@@ -75,7 +72,7 @@ export async function explainFigure(
     const inUnits = (amount: bigint): number => Number(amount) / rowsBehind.divisor;
     const told = async (): Promise<FigureAndTotals> => {
       const { count, amount } = await rows.count();
-      const value = question.figure.evaluate(await readInputs(tx, scope, question, completeTo));
+      const value = question.figure.evaluate(await inputsOf(tx, scope, question, completeTo));
       return { value, rowCount: count, rowSum: inUnits(amount) };
     };
     return {
@@ -187,11 +184,12 @@ async function membersAmong(
 ): Promise<Int32Array | undefined> {
   const isOfLifecycle = /^(new|returning|resurrected|dormant)_members$/.test(people);
   if (!isOfLifecycle) return undefined;
-  const [now = [], recent = [], ever = []] = await readMembers(tx, scope, [
+  const found = await together(tx, scope).members([
     window,
     before(window),
     toWindow(0, window.start.getTime()),
   ]);
+  const [now = [], recent = [], ever = []] = found.map(({ content }) => content);
   const [isNow, isRecent, isKnown] = [new Set(now), new Set(recent), new Set(ever)];
   switch (people) {
     case 'new_members':
@@ -205,6 +203,11 @@ async function membersAmong(
   }
 }
 
+/** All that is known now. */
+function together(tx: Transaction, scope: ReadScope): FigureSource {
+  return createSource(tx, scope, { dimensions: [], asOf: undefined });
+}
+
 /** Facts that are looked at one by one for one question, at most. */
 const maxFacts = 2_000_000;
 
@@ -216,8 +219,7 @@ async function refuseTooMany(
   windows: readonly CutWindow[],
 ): Promise<void> {
   let rows = 0;
-  for (const window of windows) {
-    const state = await readKpiState(tx, { ...scope, groupId: '' }, window);
+  for (const { content: state } of await together(tx, { ...scope, groupId: '' }).sums(windows)) {
     const { purchasedCount, visitedCount, didNothingCount, resolvedCount } = state;
     rows += state.interactionCount + purchasedCount + visitedCount + didNothingCount + resolvedCount;
     rows += state.csatRatingCount + state.npsCount + state.cesCount + state.thumbsCount;
@@ -233,61 +235,19 @@ async function refuseTooMany(
   );
 }
 
-const nobody = { activeMembers: 0, activeUsers: 0, users: 0 };
-
 /** What the figure is computed from. */
-async function readInputs(
+async function inputsOf(
   tx: Transaction,
   scope: ReadScope,
-  question: ExplainQuestion,
+  { window, figure, currencyCode }: ExplainQuestion,
   completeTo: Date,
 ): Promise<FigureInputs> {
-  const { window, figure, currencyCode, partition, tenantId } = question;
-  const needs = (...ingredients: readonly Ingredient[]) =>
-    ingredients.some((ingredient) => figure.needs.includes(ingredient));
-  const sums = needs('sums') ? await readKpiState(tx, scope, window) : emptyState;
-  const { interactionCount } = sums;
-  const people = needs('members', 'users') ? await readDistinctCounts(tx, scope, window) : nobody;
-  const conversations = needs('conversations')
-    ? await readConversationState(tx, scope, window)
-    : emptyConversationState;
-  const [earned] = needs('revenue') ? await readRevenue(tx, scope, [window]) : [];
-  const payers = needs('payers') ? await readPayers(tx, scope, window, currencyCode) : [];
-  const countIn = async (people: CountedPeople) =>
-    (await readMembers(tx, scope, [windowOf(people, window)]))[0]?.length ?? 0;
-  const lifecycle = needs('earlier_members')
-    ? await readMembers(tx, scope, [window, before(window), toWindow(0, window.start.getTime())])
-    : [];
-  return {
-    sums,
-    people,
-    latencies: new Map(),
-    conversations: {
-      conversations,
-      interactions: sums,
-      awaitingCount: needs('awaiting') ? await countAwaiting(tx, scope, window, completeTo) : 0,
-      gapMs: gapOfScope(await findConversationSettings(tx, partition, [tenantId]), question, window),
-    },
-    revenue: {
-      currencyCode,
-      revenue: earned === undefined ? emptyRevenue : revenueIn(currencyCode, earned),
-      interactionCount,
-      conversationCount: conversations.conversationCount,
-      payingMemberCount: payers.length,
-      days: [],
-    },
-    audience: {
-      interactionCount,
-      dayCounts: [],
-      weekCount: needs('week_members') ? await countIn('members_of_week') : 0,
-      monthCount: needs('month_members') ? await countIn('members_of_month') : 0,
-    },
-    lifecycle: {
-      interactionCount,
-      days: [],
-      window: lifecycle[0] ?? [],
-      before: lifecycle[1] ?? [],
-      ever: lifecycle[2] ?? [],
-    },
-  };
+  const { timeZone, asOf } = window;
+  const needs = needsOf([figure]);
+  const [cell] = await readInputs(
+    { tx, scope, completeTo },
+    { windows: [window], dimensions: [], needs, timeZone, currencyCode, asOf },
+  );
+  if (cell === undefined) throw new Error('A window without a cell.');
+  return cell.inputs;
 }

@@ -6,7 +6,7 @@ import { unknown } from '../projection/facts.ts';
 import type { Dimension } from '../storage/figure-source.ts';
 import { readJourneys } from '../storage/journeys.sql.ts';
 import type { Journey } from '../storage/journeys.sql.ts';
-import type { KpiQuestion } from './read-kpis.ts';
+import type { KpiQuestion } from './kpi-question.ts';
 
 /** A question about what earned the money. */
 export interface AttributionQuestion extends KpiQuestion {

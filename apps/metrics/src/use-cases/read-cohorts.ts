@@ -7,7 +7,7 @@ import { inMemberSpace } from '../storage/member-set.ts';
 import type { LiveMembers, MemberSpace } from '../storage/member-set.ts';
 import { cohortPeriods, completedPeriods } from './cohort-periods.ts';
 import type { CohortPeriod, CohortPeriods } from './cohort-periods.ts';
-import type { KpiQuestion } from './read-kpis.ts';
+import type { KpiQuestion } from './kpi-question.ts';
 
 /** A question about members who began in a window. */
 export interface CohortQuestion extends KpiQuestion {

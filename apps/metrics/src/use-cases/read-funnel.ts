@@ -3,7 +3,7 @@ import type { FunnelPath, FunnelStepKpis } from '@parley/kpi';
 import type { ProjectionReader, ProjectionWatermark } from '@parley/projection';
 import { readFunnelPaths } from '../storage/funnel-paths.sql.ts';
 import type { FunnelPaths } from '../storage/funnel-paths.sql.ts';
-import type { KpiQuestion } from './read-kpis.ts';
+import type { KpiQuestion } from './kpi-question.ts';
 
 /** A question about where members are lost. */
 export interface FunnelQuestion extends KpiQuestion {

@@ -14,6 +14,7 @@ import { keepCheckouts } from './0012-keep-checkouts.ts';
 import { countLateness } from './0013-count-lateness.ts';
 import { createAlerts } from './0014-create-alerts.ts';
 import { keepVerifications } from './0015-keep-verifications.ts';
+import { dateErasures } from './0016-date-erasures.ts';
 
 /** In the order in which they are applied. */
 export const migrations: readonly NamedMigration[] = [
@@ -32,4 +33,5 @@ export const migrations: readonly NamedMigration[] = [
   countLateness,
   createAlerts,
   keepVerifications,
+  dateErasures,
 ];
