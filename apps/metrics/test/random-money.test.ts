@@ -32,7 +32,7 @@ type Conversion = Dialogue['conversions'][number];
 
 const isIn = ({ from, to }: Window, at: number) => at >= from && at < to;
 const isOf = (scope: Scope, bot: string, group: string) =>
-  (!scope.botId || scope.botId === bot) && (!scope.groupId || scope.groupId === group);
+  (!scope.botId || scope.botId === bot) && (!scope.groupId || scope.groupId === (group || 'unknown'));
 /** Where a conversion counts: its own place, else its interaction's, else unknown. */
 const placeOf = (d: Dialogue, c: Conversion) => ({
   bot: c.bot || (d.isReported ? d.bot : 'unknown'),

@@ -53,7 +53,7 @@ function guideTables(
 ): GuideTables {
   const isIn = (at: number) => at >= from && at < to;
   const isOf = (bot: string, group: string) =>
-    (!scope.botId || scope.botId === bot) && (!scope.groupId || scope.groupId === group);
+    (!scope.botId || scope.botId === bot) && (!scope.groupId || scope.groupId === (group || 'unknown'));
   const linkedTo = (d: World['dialogues'][number], own: { bot: string; group?: string }) =>
     isOf(own.bot || (d.isReported ? d.bot : 'unknown'), own.group || (d.isReported ? d.group : 'unknown'));
   const reported = dialogues.filter((d) => d.isReported && isIn(d.at) && isOf(d.bot, d.group));
@@ -159,7 +159,7 @@ function hasAnonymous(told: World, { from, to }: Window, scope: Scope): boolean 
       d.at >= from &&
       d.at < to &&
       (!scope.botId || scope.botId === d.bot) &&
-      (!scope.groupId || scope.groupId === d.group),
+      (!scope.groupId || scope.groupId === (d.group || 'unknown')),
   );
 }
 

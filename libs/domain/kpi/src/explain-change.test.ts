@@ -63,3 +63,27 @@ function rateOf(parts: readonly FigureParts[]): number {
   const sum = (pick: (part: FigureParts) => number): number => parts.reduce((all, one) => all + pick(one), 0);
   return sum(({ numerator }) => numerator) / sum(({ denominator }) => denominator);
 }
+
+test('what belongs to no share of the denominator is a rate of its own, and still adds up', () => {
+  const { change, parts } = explainChange(
+    [
+      {
+        values: ['sales'],
+        now: { numerator: 4, denominator: 10 },
+        before: { numerator: 2, denominator: 10 },
+      },
+      {
+        values: ['unknown'],
+        now: { numerator: 3, denominator: 0 },
+        before: { numerator: 1, denominator: 0 },
+      },
+    ],
+    10,
+  );
+  expect(change).toBeCloseTo(0.4, 12);
+  const [first, second] = parts;
+  expect(first?.rate).toBeCloseTo(0.2, 12);
+  expect(second?.mix).toBeCloseTo(0, 12);
+  expect(second?.rate).toBeCloseTo(0.2, 12);
+  expect(parts.map(({ values }) => values[0]).sort()).toEqual(['sales', 'unknown']);
+});

@@ -41,7 +41,8 @@ export const otherSegment = 'other';
  * figure is average brings nothing. Of a segment that is new or gone all is mix.
  *
  * sum(s1 r1 - s0 r0) = sum((s1 - s0) (r - c) + (r1 - r0) s), with r and s the means of now and before and any c, since the
- * shares add up to 1 both times. The first part takes what rounding leaves; the change is then what the parts add up to,
+ * shares add up to 1 both times. What a segment without a denominator adds to the numerator, such as purchases of which the
+ * bot is not known, is rate. The first part takes what rounding leaves; the change is then what the parts add up to,
  * which differs from the figures' difference in the last digit at most, since no doubles may add up to a small difference
  * of large parts.
  * @param maxParts more of them are summed up in a last one named `other`.
@@ -65,7 +66,10 @@ export function explainChange(segments: readonly Segment[], maxParts: number): E
       shareNow,
       shareBefore,
       mix: (shareNow - shareBefore) * ((rateNow + rateBefore) / 2 - average),
-      rate: (rateNow - rateBefore) * ((shareNow + shareBefore) / 2),
+      rate:
+        (rateNow - rateBefore) * ((shareNow + shareBefore) / 2) +
+        strayOf(segment.now, now) -
+        strayOf(segment.before, before),
     };
   };
   const ranked = segments
@@ -111,6 +115,11 @@ function sumOf(parts: readonly FigureParts[]): FigureParts {
 
 function rateOf({ numerator, denominator }: FigureParts): number | undefined {
   return denominator > 0 ? numerator / denominator : undefined;
+}
+
+/** What a segment without a share brings to the figure all the same. */
+function strayOf({ numerator, denominator }: FigureParts, whole: FigureParts): number {
+  return denominator === 0 ? numerator / whole.denominator : 0;
 }
 
 function sizeOf({ mix, rate }: ChangePart): number {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { emptyConversationState } from './conversation-state.ts';
-import { figures, findFigure, getFigure } from './figures.ts';
+import { figures, findFigure, getFigure, isRatio } from './figures.ts';
 import type { FigureInputs, Ingredient } from './figures.ts';
 import { emptyState } from './kpi-state.ts';
 import { emptyRevenue } from './revenue.ts';
@@ -129,4 +129,35 @@ test('the moments of a mean have its mean', () => {
     expect(sum / count).toBeCloseTo(evaluate(inputs).value, 12);
   }
   expect(getFigure('avg_order_value').moments?.(inputs)).toEqual({ count: 2, sum: 5, squareSum: 13 });
+});
+
+test('one sum by another is told from counts, from what is distinct and from what days are counted for', () => {
+  const ratios = figures.filter(isRatio).map(({ meaning }) => meaning.name);
+  expect(ratios).toEqual(
+    expect.arrayContaining([
+      'containment_rate',
+      'avg_csat',
+      'nps',
+      'conversion_rate',
+      'avg_order_value',
+      'revenue_per_conversation',
+      'no_response_rate',
+      'session_containment_rate',
+    ]),
+  );
+  for (const name of [
+    'total_interactions',
+    'interactions_per_minute',
+    'revenue',
+    'conversations',
+    'active_members',
+    'retention_rate',
+    'arpu',
+    'arppu',
+    'dau',
+    'stickiness',
+    'response_latency_p50_ms',
+  ]) {
+    expect(ratios).not.toContain(name);
+  }
 });

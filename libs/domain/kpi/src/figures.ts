@@ -1,16 +1,20 @@
 import type { Moments } from '@parley/statistics';
 import * as audience from './audience-kpis.ts';
 import type { AudienceFacts, LifecycleFacts } from './audience-kpis.ts';
+import type { ChangeEvidence } from './compare-kpis.ts';
 import type { ConversationDefinition, ConversationSums } from './conversation-definition.ts';
 import { evaluateConversationKpi } from './conversation-definition.ts';
 import * as conversation from './conversation-definitions.ts';
 import { toKpiValue } from './kpi-definition.ts';
 import type { DistinctCounts, KpiDefinition, KpiMeaning, KpiParts } from './kpi-definition.ts';
+import { emptyConversationState } from './conversation-state.ts';
 import * as kpi from './kpi-definitions.ts';
+import { emptyState } from './kpi-state.ts';
 import type { KpiState } from './kpi-state.ts';
 import type { KpiValue } from './kpi-value.ts';
 import * as latency from './latency-kpis.ts';
 import type { LatencyBins } from './latency-sketch.ts';
+import { emptyRevenue } from './revenue.ts';
 import * as revenue from './revenue-kpis.ts';
 import type { RevenueFacts } from './revenue-kpis.ts';
 
@@ -188,6 +192,37 @@ export function getFigure(name: string): Figure {
   return figure;
 }
 
+const additive: ReadonlySet<Ingredient> = new Set(['sums', 'conversations', 'awaiting', 'revenue']);
+
+/** Whether it is one sum by another, both of which add up over any parts of a window: a rate or a mean. */
+export function isRatio({ needs, evaluate }: Figure): boolean {
+  // Of nothing a count is divided by 1, a ratio by 0.
+  return needs.every((ingredient) => additive.has(ingredient)) && evaluate(noInputs).denominator === 0;
+}
+
+/** What is read where there is nothing. */
+const noInputs: FigureInputs = {
+  sums: emptyState,
+  people: { activeMembers: 0, activeUsers: 0, users: 0 },
+  latencies: new Map(),
+  conversations: {
+    conversations: emptyConversationState,
+    interactions: emptyState,
+    awaitingCount: 0,
+    gapMs: undefined,
+  },
+  revenue: {
+    currencyCode: 'USD',
+    revenue: emptyRevenue,
+    interactionCount: 0,
+    conversationCount: 0,
+    payingMemberCount: 0,
+    days: [],
+  },
+  audience: { interactionCount: 0, dayCounts: [], weekCount: 0, monthCount: 0 },
+  lifecycle: { interactionCount: 0, days: [], window: [], before: [], ever: [] },
+};
+
 const byName: ReadonlyMap<string, Figure> = new Map(
   figures.flatMap((figure) => [
     [figure.meaning.name, figure] as const,
@@ -203,4 +238,23 @@ function toFigure(
 ): Figure {
   const evaluate = (inputs: FigureInputs): KpiValue => toKpiValue(meaning, parts(inputs));
   return { meaning, needs, parts, evaluate, isEventCount, ...(moments !== undefined && { moments }) };
+}
+
+/** What tells how much the figure varies by chance between two windows, of so many milliseconds each. */
+export function evidenceOf(
+  { meaning, moments, isEventCount }: Figure,
+  now: { readonly inputs: FigureInputs; readonly ms: number },
+  before: { readonly inputs: FigureInputs; readonly ms: number },
+): ChangeEvidence | undefined {
+  if (meaning.isProportion) return { kind: 'proportion' };
+  if (moments !== undefined) {
+    return { kind: 'mean', now: moments(now.inputs), before: moments(before.inputs) };
+  }
+  if (!isEventCount || now.ms <= 0 || before.ms <= 0) return undefined;
+  return { kind: 'count', nowMs: now.ms, beforeMs: before.ms };
+}
+
+/** Whether anything tells whether a change of it is more than noise. */
+export function isComparable({ meaning, moments, isEventCount }: Figure): boolean {
+  return meaning.isProportion || moments !== undefined || isEventCount;
 }
