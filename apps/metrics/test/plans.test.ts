@@ -25,6 +25,7 @@ import {
 import type { RowCursor } from '../src/storage/figure-rows.sql.ts';
 import { anyAttributes } from '../src/storage/kpi-state.sql.ts';
 import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
+import { createFactSource } from '../src/storage/fact-source.ts';
 import { findOrdinalsSql } from '../src/storage/member-ordinals.ts';
 import { findMemberSetsSql } from '../src/storage/member-set-store.ts';
 import { findPayerSetsSql } from '../src/storage/payer-set-store.ts';
@@ -318,6 +319,134 @@ test(
     }
   },
 );
+
+test(
+  'a question to facts goes by the index of its group, else by that of time, and to what facts point to by key',
+  { timeout: 180_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    const segments = ['free_user'];
+    const members = Array.from({ length: 700 }, (_, n) =>
+      event(
+        { case: 'member', value: { memberId: `m${n}`, segments } },
+        { id: `member ${n}`, at: new Date(first) },
+      ),
+    );
+    const log = inOrder([...members, ...traffic(6_000, 'first')]);
+    for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
+    const window = { start, end, cut: cutWindow(start, end) };
+    const indexesOf = async (
+      filters: Partial<ReadScope>,
+      options: SourceOptions,
+      ask: (source: FigureSource) => Promise<unknown>,
+    ) => {
+      const accesses: Access[] = [];
+      const scope = {
+        ...anyAttributes,
+        partition,
+        tenantId: tenantA,
+        generation: 1,
+        botId: '',
+        groupId: '',
+        ...filters,
+      };
+      await metrics.app.withTenant<unknown>(
+        tenantA,
+        (tx) => ask(createFactSource(watched(tx, accesses), scope, options)),
+        { byIndex: true },
+      );
+      const names = accesses.map(({ by }) => by).filter((by) => by !== 'Bitmap Heap Scan');
+      // How many facts there are is asked beforehand.
+      return [...new Set(names)].filter((by) => by !== 'kpi_rollups_pkey').sort();
+    };
+    const questions: readonly {
+      readonly tables: readonly string[];
+      /** What is looked up for the segment, the channel and the intent. */
+      readonly segment: readonly string[];
+      readonly channel: readonly string[];
+      readonly intent: readonly string[];
+      readonly ask: (source: FigureSource) => Promise<unknown>;
+    }[] = [
+      {
+        tables: ['interaction_facts', 'conversion_facts', 'feedback_facts'],
+        segment: ['interaction_facts_pkey', 'member_facts_pkey'],
+        channel: ['interaction_facts_pkey'],
+        intent: ['interaction_facts_pkey'],
+        ask: (source) => source.sums([window]),
+      },
+      {
+        tables: ['conversion_facts', 'refund_facts'],
+        segment: ['conversion_facts_pkey', 'member_facts_pkey'],
+        channel: ['conversion_facts_pkey', 'interaction_facts_pkey'],
+        intent: [],
+        ask: (source) => source.revenue([window]),
+      },
+      ...[
+        (source: FigureSource) => source.latencies([window]),
+        (source: FigureSource) => source.awaiting([window], start),
+        (source: FigureSource) => source.members([window]),
+        (source: FigureSource) => source.memberCounts([window]),
+      ].map((ask) => ({
+        tables: ['interaction_facts'],
+        segment: ['member_facts_pkey'],
+        channel: [],
+        intent: [],
+        ask,
+      })),
+      {
+        tables: ['conversation_facts'],
+        segment: ['member_facts_pkey'],
+        channel: [],
+        intent: [],
+        ask: (source) => source.conversations([window]),
+      },
+      {
+        tables: ['conversion_facts'],
+        segment: ['member_facts_pkey'],
+        channel: ['interaction_facts_pkey'],
+        intent: [],
+        ask: (source) => source.payers([window], 'USD'),
+      },
+    ];
+    for (const isAnalyzed of [false, true]) {
+      if (isAnalyzed) await analyze(metrics.adminUrl);
+      for (const { tables, ask, ...linked } of questions) {
+        const by = (index: 'time' | 'group', keys: readonly string[] = []) =>
+          [...new Set([...tables.map((table) => `${table}_by_${index}`), ...keys])].sort();
+        for (const asOf of [undefined, 20_494]) {
+          // As of an earlier day it is asked when the interaction and the conversion of a fact came.
+          const then =
+            asOf === undefined
+              ? []
+              : tables.flatMap((table) => (pointsTo[table] ?? []).map((to) => `${to}_pkey`));
+          const plain = { dimensions: [], asOf };
+          expect(await indexesOf({ groupId: 'group-3' }, plain, ask)).toEqual(by('group', then));
+          expect(await indexesOf({ intent: 'buy' }, plain, ask)).toEqual(
+            by('time', [...linked.intent, ...then]),
+          );
+          expect(await indexesOf({}, { dimensions: ['bot', 'channel'], asOf }, ask)).toEqual(
+            by('time', [...linked.channel, ...then]),
+          );
+          for (const [filters, dimensions] of [
+            [{ segment: 'free_user' }, []],
+            [{}, ['segment']],
+          ] as const) {
+            expect(await indexesOf(filters, { dimensions, asOf }, ask)).toEqual(
+              by('time', [...linked.segment, ...then]),
+            );
+          }
+        }
+      }
+    }
+  },
+);
+
+/** Whose being known decides what a fact was known to be of. */
+const pointsTo: Readonly<Record<string, readonly string[]>> = {
+  conversion_facts: ['interaction_facts'],
+  feedback_facts: ['interaction_facts'],
+  refund_facts: ['conversion_facts', 'interaction_facts'],
+};
 
 const facts = ['interaction_facts', 'conversion_facts', 'feedback_facts'];
 
