@@ -1,3 +1,4 @@
+import { sleep } from '@parley/runtime';
 import type { Logger } from '@parley/runtime';
 import { dropExpiredMonths } from './use-cases/drop-expired-months.ts';
 import type { MonthDependencies } from './use-cases/drop-expired-months.ts';
@@ -5,6 +6,8 @@ import { keepRetention } from './use-cases/keep-retention.ts';
 import type { RetentionDependencies } from './use-cases/keep-retention.ts';
 
 const hourMs = 3_600_000;
+/** After a failure: the database may be back by then. */
+const againMs = 15_000;
 
 /** Removes what is past its retention: now, and every hour. */
 export function startRetentionKeeper(
@@ -12,23 +15,28 @@ export function startRetentionKeeper(
   logger: Logger,
 ): { close(): Promise<void> } {
   const closing = new AbortController();
-  const keep = async (): Promise<void> => {
+  const { signal } = closing;
+  /** Whether it could be done. */
+  const keep = async (): Promise<boolean> => {
     try {
-      await keepRetention({ ...dependencies, signal: closing.signal });
+      await keepRetention({ ...dependencies, signal });
       const months = await dropExpiredMonths(dependencies);
       if (months.length > 0) logger.info({ months }, 'months of the log were dropped');
+      return true;
     } catch (error) {
-      if (!closing.signal.aborted)
-        logger.warn({ error }, 'retention could not be carried out; it is tried again');
+      if (!signal.aborted) logger.warn({ error }, 'retention could not be carried out; it is tried again');
+      return false;
     }
   };
-  let keeping = keep();
-  const timer = setInterval(() => {
-    keeping = keeping.then(keep);
-  }, hourMs).unref();
+  const keeping = (async () => {
+    while (!signal.aborted) {
+      const waitMs = (await keep()) ? hourMs : againMs;
+      // It ends early when this is closed, for nothing else.
+      await sleep(waitMs, signal).catch(() => undefined);
+    }
+  })();
   return {
     async close() {
-      clearInterval(timer);
       closing.abort(new Error('The service closes.'));
       await keeping;
     },

@@ -216,7 +216,7 @@ export async function createIngestionService(
   });
   const retention = createRetentionRoutes({ worker, retentions: createRetentionStore(app), privacy, now });
   const consents = createConsentRoutes({ log, privacy, positions, now, newId });
-  const retentionKeeper = startRetentionKeeper({ worker, append, owner, now, newId }, logger);
+  const retentionKeeper = startRetentionKeeper({ worker, append, owner, now, newId, reach }, logger);
   closers.push('retention', () => retentionKeeper.close());
 
   const announcement = announceHealth({

@@ -270,7 +270,7 @@ test('a run that is killed anywhere goes on as the same run, and counts each eve
   for (let steps = 1; ; steps += 1) {
     let reached = 0;
     const killed = keep(service, {
-      reachStep: () => {
+      reach: () => {
         reached += 1;
         if (reached > steps % 3) throw new Error('killed');
       },

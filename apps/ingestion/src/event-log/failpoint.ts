@@ -16,9 +16,23 @@ export const erasureFailpoints = [
   'erasure:emptied',
   'erasure:completed',
 ] as const;
+/**
+ * The steps of retention: a run is begun, its raw events are sealed, some are removed but not for good, some are, the run
+ * is over; what is nobody's in a month is sealed, readers pass over the month, it is gone.
+ */
+export const retentionFailpoints = [
+  'retention:opened',
+  'retention:sealed',
+  'retention:removing',
+  'retention:removed',
+  'retention:closed',
+  'retention:month-sealed',
+  'retention:month-passed',
+  'retention:month-dropped',
+] as const;
 /** The steps of late reading: what was read is not written yet; it is, but not where the reader is. */
 export const readingFailpoints = ['reading:read', 'reading:written'] as const;
-const failpoints = [...appendFailpoints, ...erasureFailpoints, ...readingFailpoints];
+const failpoints = [...appendFailpoints, ...erasureFailpoints, ...retentionFailpoints, ...readingFailpoints];
 export type Failpoint = (typeof failpoints)[number];
 
 /** Told whenever a step is reached. */

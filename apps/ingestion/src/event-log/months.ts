@@ -73,25 +73,24 @@ export async function listMonths(owner: Database): Promise<readonly Month[]> {
 }
 
 /**
- * Drops a month with all that is in it. The marks of low water go up before, by themselves: whoever reads in between
- * passes over what is still there.
- *
- * Throws `aborted` (DATABASE_LOCK_TIMEOUT) when others hold the tables for 2 s; it may be tried again.
+ * Has readers pass over a month, by the marks of low water, before it is dropped.
  * @param ends the last offset of each partition in the month.
  */
-export async function dropMonth(
-  owner: Database,
-  { name }: Month,
-  ends: ReadonlyMap<number, bigint>,
-): Promise<void> {
-  await owner.transaction((tx) =>
-    tx.query(
-      `update partition_heads h set low_water_offset = greatest(h.low_water_offset, m.last)
-         from (select * from unnest($1::int[], $2::bigint[]) as m (partition, last) order by partition) m
-        where h.partition = m.partition`,
-      [[...ends.keys()], [...ends.values()]],
-    ),
+export async function passOverMonth(owner: Database, ends: ReadonlyMap<number, bigint>): Promise<void> {
+  await owner.query(
+    `update partition_heads h set low_water_offset = greatest(h.low_water_offset, m.last)
+       from (select * from unnest($1::int[], $2::bigint[]) as m (partition, last) order by partition) m
+      where h.partition = m.partition`,
+    [[...ends.keys()], [...ends.values()]],
   );
+}
+
+/**
+ * Drops a month with all that is in it, once readers pass over it.
+ *
+ * Throws `aborted` (DATABASE_LOCK_TIMEOUT) when others hold the tables for 2 s; it may be tried again.
+ */
+export async function dropMonth(owner: Database, { name }: Month): Promise<void> {
   await owner.transaction(async (tx) => {
     await tx.query(`set local lock_timeout = '2s'`);
     await tx.query(`drop table ${name}`);

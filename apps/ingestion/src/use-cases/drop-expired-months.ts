@@ -1,6 +1,7 @@
 import type { Database } from '@parley/database';
 import { nobody } from '@parley/event';
-import { dropMonth, listMonths } from '../event-log/months.ts';
+import type { ReachFailpoint } from '../event-log/failpoint.ts';
+import { dropMonth, listMonths, passOverMonth } from '../event-log/months.ts';
 import type { Month } from '../event-log/months.ts';
 import { readSealState, sealRaw } from '../storage/raw-seals.sql.ts';
 
@@ -16,6 +17,8 @@ export interface MonthDependencies {
   /** Holds the heads' locks. */
   readonly append: Database;
   readonly now: () => Date;
+  /** For tests that end the process. */
+  readonly reach?: ReachFailpoint;
 }
 
 /**
@@ -24,13 +27,16 @@ export interface MonthDependencies {
  * @returns their names.
  */
 export async function dropExpiredMonths(dependencies: MonthDependencies): Promise<readonly string[]> {
-  const { owner, worker, now } = dependencies;
+  const { owner, worker, now, reach = () => undefined } = dependencies;
   const dropped: string[] = [];
   for (const month of await listMonths(owner)) {
     if (month.end.getTime() > now().getTime() - soughtDays * dayMs) break;
     const ends = await findEnds(worker, month);
     if (!(await isAllGone(worker, month, ends)) || !(await isPassed(dependencies, month, ends))) break;
-    await dropMonth(owner, month, ends);
+    await passOverMonth(owner, ends);
+    reach('retention:month-passed');
+    await dropMonth(owner, month);
+    reach('retention:month-dropped');
     dropped.push(month.name);
   }
   return dropped;
@@ -70,7 +76,7 @@ async function isAllGone(
 
 /** Whether every reader is past a month, in partitions without tenants too, where it holds only what is nobody's. */
 async function isPassed(
-  { worker, append }: MonthDependencies,
+  { worker, append, reach = () => undefined }: MonthDependencies,
   { end }: Month,
   ends: ReadonlyMap<number, bigint>,
 ): Promise<boolean> {
@@ -78,7 +84,10 @@ async function isPassed(
   for (const partition of ends.keys()) {
     const place = { partition, tenantId: nobody };
     const state = await readSealState(worker, place, end);
-    if (state === 'not-sealed') await sealRaw(append, place, end);
+    if (state === 'not-sealed') {
+      await sealRaw(append, place, end);
+      reach('retention:month-sealed');
+    }
     isConfirmed &&= state === 'confirmed';
   }
   return isConfirmed;

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '@parley/database';
 import { sleep } from '@parley/runtime';
+import type { ReachFailpoint } from '../event-log/failpoint.ts';
 import { removeOldCounts } from '../storage/collection-counts.ts';
 import { readExpiredContent, removeContent } from '../storage/expired-content.sql.ts';
 import type { TenantPlace } from '../storage/expired-content.sql.ts';
@@ -99,8 +100,8 @@ export interface RetentionDependencies {
    * then is left to the next time.
    */
   readonly patienceMs?: number;
-  /** For tests that end the process: called after each step. */
-  readonly reachStep?: () => void;
+  /** For tests that end the process. */
+  readonly reach?: ReachFailpoint;
 }
 
 const lookMs = 500;
@@ -146,7 +147,7 @@ async function keepTenant(
   dependencies: RetentionDependencies,
   place: TenantPlace,
 ): Promise<'over' | 'waiting'> {
-  const { worker, append, signal, reachStep = () => undefined } = dependencies;
+  const { worker, append, signal, reach = () => undefined } = dependencies;
   const { partition, tenantId } = place;
   for (;;) {
     signal.throwIfAborted();
@@ -191,15 +192,27 @@ async function keepTenant(
           await removeRaw(tx, place, expired);
           await saveProgress(tx, place, 'raw', through);
           await addCount(tx, place, run.run_id, 'raw', expired.length);
+          reach('retention:removing');
           return 'again';
         }
       }
       await closeRun(tx, dependencies, place, run.run_id);
       return 'over';
     });
-    reachStep();
-    if (step === 'over' || step === 'waiting') return step;
-    if (step !== 'again') await sealRaw(append, place, step.toSeal);
+    switch (step) {
+      case 'waiting':
+        return step;
+      case 'over':
+        reach('retention:closed');
+        return step;
+      case 'again':
+        reach('retention:removed');
+        break;
+      default:
+        reach('retention:opened');
+        await sealRaw(append, place, step.toSeal);
+        reach('retention:sealed');
+    }
   }
 }
 
