@@ -76,7 +76,7 @@ export async function brokenLedger(
   return broken;
 }
 
-/** I2 by the database's own count, and I3: offsets 1 to the head, without a gap. */
+/** I2 by the database's own count, and I3: offsets from the lowest that is not dropped, 1, to the head, without a gap. */
 export async function brokenLog({ databaseUrl }: Pick<Reachable, 'databaseUrl'>): Promise<string[]> {
   const twice = await query<{ event_key: string; n: number }>(
     databaseUrl,
@@ -85,12 +85,14 @@ export async function brokenLog({ databaseUrl }: Pick<Reachable, 'databaseUrl'>)
   );
   const gaps = await query<{ partition: number; head: number; first: number; last: number; n: number }>(
     databaseUrl,
-    `select h.partition, h.head_offset as head, coalesce(min(e.log_offset), 1) as first,
-            coalesce(max(e.log_offset), 0) as last, count(distinct e.log_offset) as n
+    `select h.partition, h.head_offset as head, min(e.log_offset) as first, max(e.log_offset) as last,
+            count(distinct e.log_offset) as n
        from ingestion.partition_heads h left join ingestion.events e using (partition)
-      group by h.partition, h.head_offset
-     having coalesce(min(e.log_offset), 1) <> 1 or coalesce(max(e.log_offset), 0) <> h.head_offset
-         or count(distinct e.log_offset) <> h.head_offset or count(e.log_offset) <> h.head_offset`,
+      group by h.partition, h.head_offset, h.low_water_offset
+     having coalesce(min(e.log_offset), h.low_water_offset + 1) <> h.low_water_offset + 1
+         or coalesce(max(e.log_offset), h.low_water_offset) <> h.head_offset
+         or count(distinct e.log_offset) <> h.head_offset - h.low_water_offset
+         or count(e.log_offset) <> h.head_offset - h.low_water_offset`,
   );
   return [
     ...twice.map(({ event_key: key, n }) => `I2: the key ${key} is in the log ${n} times`),
