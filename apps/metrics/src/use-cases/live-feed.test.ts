@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createLiveFeed } from './live-feed.ts';
 
 /** A feed over a value that is set from outside. */
-function feedOf(quietMs = 60_000) {
+function feedOf({ quietMs = 60_000, spacingMs = 1 } = {}) {
   let value = 1;
   let reads = 0;
   let failure: Error | undefined;
@@ -21,7 +21,7 @@ function feedOf(quietMs = 60_000) {
         signal.addEventListener('abort', () => reject(signal.reason as Error));
       }),
     isSame: (before, after) => before === after,
-    spacingMs: 1,
+    spacingMs,
     quietMs,
   });
   return {
@@ -64,8 +64,18 @@ test('a slow watcher gets the latest answer, not all that lay between', async ()
   expect((await slow.next()).value).toBe(4);
 });
 
+test('what changes while it rests between two readings is read right after', async () => {
+  const { feed, set } = feedOf({ spacingMs: 100 });
+  const watcher = feed.watch('a', never);
+  await watcher.next();
+  const next = watcher.next();
+  // Nothing else happens that could wake it.
+  await set(2);
+  expect((await next).value).toBe(2);
+});
+
 test('what has not changed is said again after the quiet time, and not before', async () => {
-  const { feed, set } = feedOf(200);
+  const { feed, set } = feedOf({ quietMs: 200 });
   const watcher = feed.watch('a', never);
   await watcher.next();
   const startedAt = performance.now();

@@ -44,6 +44,9 @@ export function createLiveFeed<Question, Answer>({
   const follow = async (question: Question, topic: Topic<Answer>): Promise<void> => {
     const { signal } = topic.end;
     for (;;) {
+      // Listened for from before it is read: what changes meanwhile, or while it rests, must not be waited out.
+      const changed = untilChanged(question, signal);
+      changed.catch(() => undefined);
       const answer = await read(question, signal);
       const hasChanged = topic.latest === undefined || !isSame(topic.latest, answer);
       topic.latest = answer;
@@ -52,7 +55,7 @@ export function createLiveFeed<Question, Answer>({
         wake(topic);
       }
       await sleep(spacingMs, signal);
-      await untilChanged(question, signal);
+      await changed;
     }
   };
 
