@@ -3,6 +3,7 @@ export * from './attribution.ts';
 export * from './audience-kpis.ts';
 export * from './audience.ts';
 export * from './bot-health.ts';
+export * from './bot-metrics.ts';
 export * from './cohort-retention.ts';
 export * from './compare-kpis.ts';
 export * from './contributions.ts';

@@ -6,7 +6,7 @@ export { batchMessageBytes, defaultLimits, type RpcLimits } from './limits.ts';
 export { createMessageValidator, type MessageValidator } from './message-validator.ts';
 export { sendBody, type HttpRequest, type HttpResponse } from './node-http.ts';
 export type { TlsOptions } from './one-port.ts';
-export { pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
+export { invalidPageToken, pageSizeOf, readPageToken, readTokenTime, writePageToken } from './pages.ts';
 export { rawTwin } from './raw-twin.ts';
 export type { Routes } from './registered-methods.ts';
 export { requestIdHeader, tenantHeader } from './request-gate.ts';

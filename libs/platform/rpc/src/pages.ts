@@ -28,14 +28,14 @@ export function readPageToken(
 ): string[] | undefined {
   if (token === '') return undefined;
   const [filtersDigest, ...cursor] = parse(token);
-  if (filtersDigest !== digest(filters) || cursor.length !== length) throw invalidToken();
+  if (filtersDigest !== digest(filters) || cursor.length !== length) throw invalidPageToken();
   return cursor;
 }
 
 /** @throws DomainError `invalid-argument` when it is no time, as readPageToken does. */
 export function readTokenTime(text: string | undefined): Date {
   const time = new Date(Number(text ?? 'none'));
-  if (Number.isNaN(time.getTime())) throw invalidToken();
+  if (Number.isNaN(time.getTime())) throw invalidPageToken();
   return time;
 }
 
@@ -46,14 +46,15 @@ function parse(token: string): string[] {
   } catch {
     // Not JSON: no token of ours either.
   }
-  throw invalidToken();
+  throw invalidPageToken();
 }
 
 function digest(filters: readonly (string | undefined)[]): string {
   return hash('sha256', JSON.stringify(filters), 'base64url').slice(0, 16);
 }
 
-function invalidToken() {
+/** Of a token that is none of its list. */
+export function invalidPageToken() {
   return invalidArgument([
     {
       field: 'page_token',
