@@ -5,7 +5,7 @@ import type { Transaction } from '@parley/database';
 import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
-import { measuredByOthersSql } from '../src/storage/bot-metrics.sql.ts';
+import { botMetricsSql, measuredByOthersSql } from '../src/storage/bot-metrics.sql.ts';
 import { createSource } from '../src/storage/create-source.ts';
 import type { FigureSource, SourceOptions } from '../src/storage/figure-source.ts';
 import {
@@ -532,6 +532,13 @@ test.each([0, 20, 200, 2_000])(
         ...measuredByOthersSql,
         values: `${partition}, '${tenantA}', 1, 'bot-1', array['latency'], '2026-01-11', '2026-02-10'`,
         by: ['bot_metric_facts_by_bot'],
+      },
+      {
+        ...botMetricsSql,
+        values:
+          `${partition}, '${tenantA}', 1, '2026-01-11', '2026-02-10', '', 'csat', null, null, ` +
+          `'2026-02-09', 1, 'bot-1', 'csat', '${tenantA}', 100`,
+        by: ['bot_metric_facts_by_time'],
       },
       {
         ...usersOfMembersSql,

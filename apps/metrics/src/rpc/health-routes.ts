@@ -1,25 +1,50 @@
-import { create } from '@bufbuild/protobuf';
+import { create, toJsonString } from '@bufbuild/protobuf';
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { parseTimeZone } from '@parley/calendar';
-import { KpiScopeSchema } from '@parley/contracts/parley/metrics/v1/kpi';
+import { KpiScopeSchema, KpiWindowSchema } from '@parley/contracts/parley/metrics/v1/kpi';
 import type { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import { invalidArgument } from '@parley/errors';
-import { tenantOf } from '@parley/rpc';
+import { pageSizeOf, tenantOf } from '@parley/rpc';
 import { checkBotHealth, healthWindow } from '../use-cases/check-bot-health.ts';
+import { aggregationPeriods, listBotMetrics } from '../use-cases/list-bot-metrics.ts';
 import type { AnswerDependencies } from './answer-dependencies.ts';
+import { toBotMetric } from './bot-metric-messages.ts';
+import { readMetricToken, writeMetricToken } from './bot-metric-token.ts';
 import { toHealth } from './health-messages.ts';
 import { toContext } from './kpi-messages.ts';
-import { notYet } from './not-yet.ts';
 import { toQuestion } from './parse-question.ts';
-import { firstMillisecond } from './parse-window.ts';
+import { firstMillisecond, parseWindow } from './parse-window.ts';
 
 type HealthRoutes = Pick<ServiceImpl<typeof MetricsService>, 'checkBotHealth' | 'listBotPerformanceMetrics'>;
 
 /** Answers how bots are. */
 export function createHealthRoutes({ reader, positions, now }: AnswerDependencies): HealthRoutes {
   return {
-    listBotPerformanceMetrics: () => notYet('ListBotPerformanceMetrics', 'list metrics of bots by period'),
+    async listBotPerformanceMetrics(request, handler) {
+      const { botId, metricType, aggregationPeriod } = request;
+      const { tenantId, timeZone: tenantTimeZone } = tenantOf(handler);
+      const asked = request.window === undefined ? '' : toJsonString(KpiWindowSchema, request.window);
+      const filters = [tenantId, botId, metricType, aggregationPeriod, asked];
+      const cursor = readMetricToken(request.pageToken, filters);
+      const askedAt = cursor?.askedAt ?? now();
+      const window = parseWindow(request.window, { tenantTimeZone, now: askedAt });
+      const scope = create(KpiScopeSchema, { botId });
+      const question = toQuestion({ scope, minPosition: '' }, window, positions, handler);
+      const size = pageSizeOf(request.pageSize, { usual: 100 });
+      const { metrics, watermark } = await listBotMetrics(reader, question, {
+        type: metricType,
+        period: aggregationPeriods.find((name) => name === aggregationPeriod),
+        after: cursor?.after,
+        limit: size + 1,
+      });
+      const last = metrics.length > size ? metrics[size - 1] : undefined;
+      return {
+        metrics: metrics.slice(0, size).map(toBotMetric),
+        nextPageToken: last === undefined ? '' : writeMetricToken(filters, { askedAt, after: last.place }),
+        context: toContext(question, { watermark }, positions),
+      };
+    },
     async checkBotHealth({ botId, at: asked, minPosition }, handler) {
       const at = parseAt(asked, now());
       const window = healthWindow(at, parseTimeZone(tenantOf(handler).timeZone));

@@ -49,3 +49,91 @@ export async function readMeasuredByOthers(
   ]);
   return rows.map((row) => ({ ...row, sampleSize: Number(row.sampleSize) }));
 }
+
+/** A figure that others measured, as it was told. */
+export interface BotMetricRow {
+  readonly botId: string;
+  /** The contract's MetricCategory of ingestion. */
+  readonly category: number;
+  readonly type: string;
+  readonly value: number;
+  /** 1 hourly, 2 daily, 3 weekly, 4 monthly. */
+  readonly period: number;
+  readonly sampleSize: bigint;
+  /** The end of its period. */
+  readonly endsAt: Date;
+  readonly eventKey: string;
+}
+
+/** Of which rows, in a list that has the latest first. */
+export interface BotMetricFilter {
+  /** Empty: all bots. */
+  readonly botId: string;
+  /** Empty: all types. */
+  readonly type: string;
+  /** Undefined: all periods. */
+  readonly period: number | undefined;
+  /** Days since 1970: what was received later is left out. Undefined: nothing is. */
+  readonly asOf: number | undefined;
+}
+
+/** A place in the list of metrics. */
+export interface BotMetricPlace {
+  readonly endsAt: Date;
+  readonly period: number;
+  readonly botId: string;
+  readonly type: string;
+  /** Empty: one that Parley produces, which comes before those of others. */
+  readonly eventKey: string;
+}
+
+/**
+ * What others measured in periods that ended after an instant and not after another, behind a place in the list, in its
+ * order. Parameters: partition, tenant, generation, both instants, bot, type, period, day of knowledge, then the place's
+ * end, period, bot, type and key (its end null: from the start), and how many. Leans on bot_metric_facts_by_time.
+ */
+export const botMetricsSql = {
+  name: 'list-bot-metrics',
+  text: `
+    select f.bot_id as "botId", f.category, f.type, f.value, f.period, f.sample_size as "sampleSize",
+           f.occurred_at as "endsAt", f.event_key as "eventKey"
+      from bot_metric_facts f
+     where f.partition = $1 and f.tenant_id = $2 and f.generation = $3
+       and f.occurred_at > $4 and f.occurred_at <= $5
+       and ($6::text = '' or f.bot_id = $6) and ($7::text = '' or f.type = $7)
+       and ($8::integer is null or f.period = $8) and ($9::integer is null or f.known_on <= $9)
+       and ($10::timestamptz is null or f.occurred_at < $10 or (f.occurred_at = $10
+            and (f.period, f.bot_id, f.type, f.event_key) > ($11::smallint, $12::text, $13::text, $14::uuid)))
+     order by f.occurred_at desc, f.period, f.bot_id, f.type, f.event_key
+     limit $15`,
+};
+
+const firstKey = '00000000-0000-0000-0000-000000000000';
+
+/** What others measured, in the order of the list; at most `limit`. */
+export async function readBotMetrics(
+  tx: Transaction,
+  scope: { readonly partition: number; readonly tenantId: string; readonly generation: number },
+  { start, end }: { readonly start: Date; readonly end: Date },
+  { botId, type, period, asOf }: BotMetricFilter,
+  { after, limit }: { readonly after: BotMetricPlace | undefined; readonly limit: number },
+): Promise<readonly BotMetricRow[]> {
+  const { rows } = await tx.query<BotMetricRow>(botMetricsSql, [
+    scope.partition,
+    scope.tenantId,
+    scope.generation,
+    start,
+    end,
+    botId,
+    type,
+    period ?? null,
+    asOf ?? null,
+    after?.endsAt ?? null,
+    after?.period ?? 0,
+    after?.botId ?? '',
+    after?.type ?? '',
+    after === undefined || after.eventKey === '' ? firstKey : after.eventKey,
+    limit,
+  ]);
+  return rows;
+}

@@ -1,11 +1,11 @@
 import { cutWindow } from '@parley/calendar';
 import type { TimeZone } from '@parley/calendar';
-import * as kpi from '@parley/kpi';
-import type { BotHealth, HealthInput, KpiValue, MeasuredRow } from '@parley/kpi';
+import { botHealth, getFigure, withRows } from '@parley/kpi';
+import type { BotHealth, HealthInput, HealthMetric, KpiValue, MeasuredRow } from '@parley/kpi';
 import type { ProjectionReader, ProjectionWatermark } from '@parley/projection';
 import { readMeasuredByOthers } from '../storage/bot-metrics.sql.ts';
 import type { KpiQuestion, KpiWindow } from './kpi-question.ts';
-import { readInputs } from './read-figures.ts';
+import { needsOf, readInputs } from './read-figures.ts';
 import { readObjectives } from './read-objectives.ts';
 import type { BotObjectives } from './read-objectives.ts';
 
@@ -22,6 +22,15 @@ const dayMs = 86_400_000;
 const errorRateType = 'error_rate';
 const latencyType = 'latency';
 
+const figures: Readonly<Record<HealthMetric, ReturnType<typeof getFigure>>> = {
+  errorRate: getFigure('error_rate'),
+  avgLatencyMs: getFigure('avg_latency_ms'),
+  latencyP95Ms: getFigure('response_latency_p95_ms'),
+  fallbackRate: getFigure('fallback_rate'),
+  noResponseRate: getFigure('no_response_rate'),
+};
+const needs = needsOf(Object.values(figures));
+
 /** The time that health is judged by: the 24 hours up to an instant. */
 export function healthWindow(at: Date, timeZone: TimeZone): KpiWindow {
   const start = new Date(at.getTime() - dayMs);
@@ -34,35 +43,23 @@ export function healthWindow(at: Date, timeZone: TimeZone): KpiWindow {
  */
 export function checkBotHealth(reader: ProjectionReader, question: KpiQuestion): Promise<BotHealthAnswer> {
   return reader.read(question, async ({ tx, generation, watermark }) => {
-    const { window } = question;
+    const { window, currencyCode } = question;
     const scope = { ...question, generation };
-    const { timeZone, asOf } = window;
-    const [cell] = await readInputs(
-      { tx, scope, completeTo: watermark.completeTo },
-      {
-        windows: [window],
-        dimensions: [],
-        needs: new Set(['sums', 'latencies', 'awaiting'] as const),
-        timeZone,
-        currencyCode: question.currencyCode,
-        asOf,
-      },
-    );
-    if (cell === undefined) throw new Error('A window without a cell.');
-    const { sums, latencies, conversations } = cell.inputs;
+    const snapshot = { tx, scope, completeTo: watermark.completeTo };
+    const asked = { windows: [window], dimensions: [], needs, ...window, currencyCode };
+    const [cell] = await readInputs(snapshot, asked);
+    const [objectives] = await readObjectives(tx, { ...scope, at: window.end });
+    if (cell === undefined || objectives === undefined) throw new Error('A bot that is named has an answer.');
     const told = await readMeasuredByOthers(tx, scope, [errorRateType, latencyType], window);
     const rowsOf = (type: string): readonly MeasuredRow[] => told.filter((row) => row.type === type);
-    const figures = {
-      errorRate: kpi.withRows(kpi.evaluateKpi(kpi.errorRate, sums, nobody), rowsOf(errorRateType)),
-      avgLatencyMs: kpi.withRows(kpi.evaluateKpi(kpi.avgLatencyMs, sums, nobody), rowsOf(latencyType)),
-      latencyP95Ms: kpi.evaluateKpi(kpi.responseLatencyP95Ms, latencies),
-      fallbackRate: kpi.evaluateConversationKpi(kpi.fallbackRate, conversations),
-      noResponseRate: kpi.evaluateConversationKpi(kpi.noResponseRate, conversations),
+    const own = (metric: HealthMetric): KpiValue => figures[metric].evaluate(cell.inputs);
+    const judged = {
+      errorRate: withRows(own('errorRate'), rowsOf(errorRateType)),
+      avgLatencyMs: withRows(own('avgLatencyMs'), rowsOf(latencyType)),
+      latencyP95Ms: own('latencyP95Ms'),
+      fallbackRate: own('fallbackRate'),
+      noResponseRate: own('noResponseRate'),
     };
-    const [objectives] = await readObjectives(tx, { ...scope, at: window.end });
-    if (objectives === undefined) throw new Error('A bot that is named has objectives.');
-    return { health: kpi.botHealth(figures), figures, objectives, watermark };
+    return { health: botHealth(judged), figures: judged, objectives, watermark };
   });
 }
-
-const nobody = { activeMembers: 0, activeUsers: 0, users: 0 };
