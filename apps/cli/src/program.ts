@@ -247,6 +247,24 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await healthCommand(session, options));
     });
 
+  inTenant(
+    program
+      .command('bot-metrics')
+      .description('print BotPerformanceMetrics by hour, day, week and month, the latest first'),
+  )
+    .option('--bot <id>', 'only this bot')
+    .option('--type <metric_type>', 'only this type, such as csat or latency')
+    .option('--period <period>', 'only hourly, daily, weekly or monthly ones')
+    .option('--from <time>', 'an instant, or a date: the start of that day')
+    .option('--to <time>', 'the end (default now)')
+    .option('--days <number>', 'the last so many times 24 hours (default 30)')
+    .option('--time-zone <zone>', 'the IANA zone whose periods they are (default the tenant’s)')
+    .option('--limit <number>', 'how many at most', '100')
+    .action(async (options) => {
+      const { botMetricsCommand } = await import('./commands/bot-metrics.ts');
+      ended(await botMetricsCommand(session, options));
+    });
+
   const tenants = program
     .command('tenants')
     .description('create and list tenants, and bound them (with the operator’s key)');
