@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import process from 'node:process';
-import { createLogger, runUntilSignal, systemNow } from '@parley/runtime';
+import { endpointSettings } from '@parley/outbound';
+import { ConfigError, createLogger, loadConfig, runUntilSignal, systemNow } from '@parley/runtime';
+import { z } from 'zod';
 import { demoTenant, startDemo } from './demo-traffic.ts';
 import { OptionsError, parseOptions, usage, type StandaloneOptions } from './options.ts';
 import { saveSecrets } from './secrets.ts';
@@ -15,12 +17,20 @@ try {
   if (options) await run(options);
   else process.stdout.write(usage);
 } catch (error) {
-  if (!(error instanceof OptionsError)) throw error;
-  process.stderr.write(`${error.message}\n\n${usage}`);
-  process.exitCode = 2;
+  if (error instanceof OptionsError) {
+    process.stderr.write(`${error.message}\n\n${usage}`);
+    process.exitCode = 2;
+  } else if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  } else throw error;
 }
 
 async function run(options: StandaloneOptions): Promise<void> {
+  const { PARLEY_ENDPOINT_PRIVATE_RANGES: privateRanges, PARLEY_ENDPOINT_CA: ca } = loadConfig(
+    z.object(endpointSettings),
+    process.env,
+  ).values;
   const logger = createLogger({ service: 'standalone', level: options.json ? 'info' : 'warn' });
   await runUntilSignal({
     logger,
@@ -35,6 +45,7 @@ async function run(options: StandaloneOptions): Promise<void> {
         now: systemNow,
         holder: `${hostname()} ${process.pid} ${randomUUID()}`,
         closers,
+        endpoints: { privateRanges, ca },
       });
       let demoKey: string | undefined;
       if (options.demo) {

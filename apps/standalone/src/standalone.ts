@@ -4,6 +4,7 @@ import { createExperimentService, migrateExperiment } from '@parley/experiment';
 import { createIngestionService, migrateIngestion } from '@parley/ingestion';
 import { createMetricsService, migrateMetrics } from '@parley/metrics';
 import { createOptimizerService, migrateOptimizer } from '@parley/optimizer';
+import type { EndpointAllowance } from '@parley/outbound';
 import { startPostgres } from '@parley/postgres';
 import { createHealthRegistry, type HealthRegistry } from '@parley/rpc';
 import type { Closers, Logger, Now } from '@parley/runtime';
@@ -17,6 +18,8 @@ export interface StandaloneDependencies {
   /** Names this process among those that run the same projections. */
   readonly holder: string;
   readonly closers: Closers;
+  /** Where tenants' own models and webhooks may be besides the public internet; nowhere unless told. */
+  readonly endpoints?: EndpointAllowance;
 }
 
 /** Everything, running. */
@@ -34,7 +37,7 @@ const verifyAtHour = 3;
 /** Starts the four services on one port, on the embedded Postgres or the one that is given. */
 export async function startStandalone(
   options: StandaloneOptions,
-  { logger, now, holder, closers }: StandaloneDependencies,
+  { logger, now, holder, closers, endpoints = { privateRanges: [], ca: undefined } }: StandaloneDependencies,
 ): Promise<Standalone> {
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true });
@@ -53,12 +56,17 @@ export async function startStandalone(
   const config = { databaseUrl, databaseSecret: secrets.databaseSecret, serviceSecret, verifyAtHour };
   const common = { now, logger, health, holder };
   const ingestion = await createIngestionService(
-    { ...config, operatorKey, failpoint: undefined },
+    { ...config, operatorKey, modelEndpoints: endpoints, failpoint: undefined },
     { ...common, kill: () => undefined },
   );
   closers.push('ingestion', () => ingestion.close());
   const { erasures } = ingestion;
-  const metrics = await createMetricsService(config, { ...common, source: ingestion.log, erasures });
+  const metrics = await createMetricsService(config, {
+    ...common,
+    source: ingestion.log,
+    erasures,
+    webhookEndpoints: endpoints,
+  });
   closers.push('metrics', () => metrics.close());
   const optimizer = await createOptimizerService(config, { ...common, erasures });
   closers.push('optimizer', () => optimizer.close());
