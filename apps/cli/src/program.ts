@@ -265,6 +265,44 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await botMetricsCommand(session, options));
     });
 
+  inTenant(program.command('alerts').description('list alerts about bots that burn their error budgets'))
+    .option('--bot <id>', 'only this bot')
+    .option('--open', 'only those that are not over')
+    .option('--watch', 'print what is open, then what begins and ends, until Ctrl-C')
+    .option('--limit <number>', 'so many at most (default 100)')
+    .action(async (options) => {
+      const { alertsCommand } = await import('./commands/alerts.ts');
+      ended(await alertsCommand(session, options));
+    });
+
+  const webhooks = program
+    .command('webhooks')
+    .description('where alerts are posted to (with a key of scope admin)');
+  inTenant(webhooks.command('add').description('add a URL and print its secret'))
+    .argument('<url>', 'an https URL')
+    .option('--severity <severity>', 'only page, or only ticket (default both)')
+    .action(async (url: string, options) => {
+      const { addWebhookCommand } = await import('./commands/webhooks.ts');
+      ended(await addWebhookCommand(session, url, options));
+    });
+  inTenant(webhooks.command('list').description('list them')).action(async (options) => {
+    const { listWebhooksCommand } = await import('./commands/webhooks.ts');
+    ended(await listWebhooksCommand(session, options));
+  });
+  inTenant(webhooks.command('remove').description('remove one, with what was not delivered yet'))
+    .argument('<id>', 'as `parley webhooks list` prints it')
+    .action(async (id: string, options) => {
+      const { removeWebhookCommand } = await import('./commands/webhooks.ts');
+      ended(await removeWebhookCommand(session, id, options));
+    });
+  inTenant(webhooks.command('deliveries').description('list what was posted to one, and how it went'))
+    .argument('<id>', 'as `parley webhooks list` prints it')
+    .option('--limit <number>', 'so many at most (default 50)')
+    .action(async (id: string, options) => {
+      const { listDeliveriesCommand } = await import('./commands/webhooks.ts');
+      ended(await listDeliveriesCommand(session, id, options));
+    });
+
   const tenants = program
     .command('tenants')
     .description('create and list tenants, and bound them (with the operator’s key)');

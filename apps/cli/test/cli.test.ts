@@ -45,6 +45,8 @@ test.each([
   [['import', 'f', '--encoding', 'ebcdic'], /--encoding takes utf-8, .*; not ebcdic/],
   [['tenants', 'limits', 'set'], /Say which limit: --events, --bytes, --calls, --streams, --bots, --queries/],
   [['tenants', 'limits', 'set', '--bots', '0'], /--bots is a whole number from 1 on, or default; not 0/],
+  [['alerts', '--limit', '0'], /--limit must be a whole number above 0/],
+  [['webhooks', 'add', 'https://example.com/', '--severity', 'all'], /--severity is page or ticket; not all/],
   [['demo', '--from', 'yesterday', '--to', '2026-03-01'], /--from: must be an instant/],
   [['demo', '--from', '2026-03-01', '--to', '2026-03-02', '--seed', '-1'], /--seed must be a whole number/],
 ])('wrong use is told on stderr alone, with exit code 2: %j', async (argv, message) => {

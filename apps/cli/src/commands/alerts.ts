@@ -1,0 +1,119 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { AlertService } from '@parley/contracts/parley/metrics/v1/alert_service';
+import type { Alert } from '@parley/contracts/parley/metrics/v1/alert_service';
+import { sleep } from '@parley/runtime';
+import { exitCode, type ExitCode } from '../exit-code.ts';
+import { printJson, printTable } from '../print.ts';
+import type { Session } from '../session.ts';
+import { UsageError } from '../usage-error.ts';
+
+export interface AlertsOptions {
+  readonly tenant?: string;
+  readonly bot?: string;
+  readonly open?: boolean;
+  readonly watch?: boolean;
+  readonly limit?: string;
+  readonly json?: boolean;
+}
+
+const pageSize = 500;
+/** The server ends a stream in an hour; this comes back by itself. */
+const streamMs = 3_600_000;
+const firstPauseMs = 500;
+const longestPauseMs = 10_000;
+/** Without a message for so long it gives up. */
+const patienceMs = 120_000;
+const passing: readonly Code[] = [
+  Code.Unavailable,
+  Code.DeadlineExceeded,
+  Code.Aborted,
+  Code.ResourceExhausted,
+];
+
+/** `parley alerts`: the latest first; with `--watch` as they begin and end, a line for each, until Ctrl-C. */
+export async function alertsCommand(session: Session, options: AlertsOptions): Promise<ExitCode> {
+  const { tenant, bot: botId = '', open: openOnly = false, watch, limit: limitText = '100', json } = options;
+  if (watch === true) return watchAlerts(session, options);
+  if (!/^[1-9]\d{0,6}$/.test(limitText)) throw new UsageError('--limit must be a whole number above 0.');
+  const limit = Number(limitText);
+  const client = session.client(AlertService, 'metrics', tenant);
+  const alerts: Alert[] = [];
+  let pageToken = '';
+  do {
+    const request = { botId, openOnly, pageSize: Math.min(limit - alerts.length, pageSize), pageToken };
+    const page = await client.listAlerts(request, { signal: session.signal });
+    alerts.push(...page.alerts);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '' && alerts.length < limit);
+  if (json) printJson(session.stdout, { alerts: alerts.map(alertJson) });
+  else if (alerts.length === 0) session.stdout.write('There are none.\n');
+  else {
+    printTable(
+      session.stdout,
+      ['began', 'ended', 'severity', 'bot', 'objective', 'evidence'],
+      alerts
+        .map(alertJson)
+        .map((it) => [
+          it.started_at ?? '',
+          it.ended_at ?? 'open',
+          it.severity,
+          it.bot_id,
+          it.objective,
+          it.evidence,
+        ]),
+    );
+  }
+  return exitCode.done;
+}
+
+async function watchAlerts(
+  session: Session,
+  { tenant, bot: botId = '', json }: AlertsOptions,
+): Promise<ExitCode> {
+  const client = session.client(AlertService, 'metrics', tenant);
+  let resumeToken = '';
+  let heardAt = performance.now();
+  let pauseMs = firstPauseMs;
+  while (!session.signal.aborted) {
+    try {
+      const call = { signal: session.signal, timeoutMs: streamMs };
+      for await (const response of client.watchAlerts({ botId, resumeToken }, call)) {
+        ({ resumeToken } = response);
+        heardAt = performance.now();
+        pauseMs = firstPauseMs;
+        if (response.alert === undefined) continue;
+        const alert = alertJson(response.alert);
+        if (json) printJson(session.stdout, alert);
+        else session.stdout.write(`${line(alert)}\n`);
+      }
+    } catch (error) {
+      if (session.signal.aborted) break;
+      const { code, rawMessage } = ConnectError.from(error);
+      if (!passing.includes(code) || performance.now() - heardAt > patienceMs) throw error;
+      session.stderr.write(`The stream was lost (${rawMessage}); trying again.\n`);
+    }
+    // Cut short by Ctrl-C, which ends the loop.
+    await sleep(pauseMs, session.signal).catch(() => undefined);
+    pauseMs = Math.min(2 * pauseMs, longestPauseMs);
+  }
+  return exitCode.done;
+}
+
+function line({ started_at, ended_at, severity, bot_id, objective, evidence }: ReturnType<typeof alertJson>) {
+  return ended_at === null
+    ? `${started_at}  ${severity} began  ${bot_id}  ${objective}: ${evidence}`
+    : `${ended_at}  ${severity} ended  ${bot_id}  ${objective}, open since ${started_at}`;
+}
+
+function alertJson({ alertId, botId, objective, severity, evidence, startedAt, endedAt }: Alert) {
+  return {
+    alert_id: alertId,
+    bot_id: botId,
+    objective,
+    severity,
+    evidence,
+    started_at: startedAt ? timestampDate(startedAt).toISOString() : null,
+    ended_at: endedAt ? timestampDate(endedAt).toISOString() : null,
+  };
+}
