@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '@parley/database';
+import type { Database } from '@parley/database';
 import type { AlertPlace } from './alert-store.ts';
 
 /** A webhook to which something is to be posted; nobody else posts to it for half a minute. */
@@ -49,7 +49,10 @@ export const holdWebhooksSql = `
 
 /** Takes webhooks to which something is due and nobody posts, those that wait longest first. */
 export async function holdWebhooks(db: Database, limit: number): Promise<readonly HeldWebhook[]> {
-  const { rows } = await db.query<HeldWebhook>(holdWebhooksSql, [limit, holdSeconds]);
+  const { rows } = await db.transaction(
+    (tx) => tx.query<HeldWebhook>(holdWebhooksSql, [limit, holdSeconds]),
+    { byIndex: true },
+  );
   return rows;
 }
 
@@ -72,10 +75,13 @@ export const dueDeliverySql = {
 
 /** The first that is due to a webhook; undefined when none is. */
 export async function findDueDelivery(
-  db: Pick<Transaction, 'query'>,
+  db: Database,
   { partition, tenantId, webhookId }: HeldWebhook,
 ): Promise<DueDelivery | undefined> {
-  const { rows } = await db.query<DueDelivery>(dueDeliverySql, [partition, tenantId, webhookId]);
+  const { rows } = await db.transaction(
+    (tx) => tx.query<DueDelivery>(dueDeliverySql, [partition, tenantId, webhookId]),
+    { readOnly: true, byIndex: true },
+  );
   return rows[0];
 }
 
@@ -114,18 +120,21 @@ export async function releaseWebhook(
   attempt: Attempt | undefined,
 ): Promise<void> {
   const place = [partition, tenantId];
-  await db.transaction(async (tx) => {
-    // Locked first: what is announced meanwhile is then seen by the statements after it, or comes after them.
-    const { rowCount } = await tx.query(
-      `select from webhooks w
+  await db.transaction(
+    async (tx) => {
+      // Locked first: what is announced meanwhile is then seen by the statements after it, or comes after them.
+      const { rowCount } = await tx.query(
+        `select from webhooks w
         where w.partition = $1 and w.tenant_id = $2 and w.webhook_id = $3 and w.hold_number = $4 for update`,
-      [...place, webhookId, holdNumber],
-    );
-    if (rowCount === 0) return;
-    if (attempt !== undefined) {
-      const { deliveryId, state, httpStatus, error, retryMs } = attempt;
-      await tx.query(recordSql, [...place, deliveryId, state, httpStatus, error, retryMs / 1_000]);
-    }
-    await tx.query(releaseWebhookSql, [...place, webhookId]);
-  });
+        [...place, webhookId, holdNumber],
+      );
+      if (rowCount === 0) return;
+      if (attempt !== undefined) {
+        const { deliveryId, state, httpStatus, error, retryMs } = attempt;
+        await tx.query(recordSql, [...place, deliveryId, state, httpStatus, error, retryMs / 1_000]);
+      }
+      await tx.query(releaseWebhookSql, [...place, webhookId]);
+    },
+    { byIndex: true },
+  );
 }

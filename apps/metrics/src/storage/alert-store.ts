@@ -1,4 +1,4 @@
-import type { Transaction } from '@parley/database';
+import type { Database, Transaction } from '@parley/database';
 import type { BurnRate, Objective } from '@parley/kpi';
 
 /** An alert that is open, as it was judged last. */
@@ -159,7 +159,9 @@ export const expiredAlertsSql = `
    )`;
 
 /** Removes alerts that ended before, a thousand at most, with what was posted of them. Says whether there may be more. */
-export async function removeAlerts(db: Pick<Transaction, 'query'>, endedBefore: Date): Promise<boolean> {
-  const { rowCount } = await db.query(expiredAlertsSql, [endedBefore]);
+export async function removeAlerts(db: Database, endedBefore: Date): Promise<boolean> {
+  const { rowCount } = await db.transaction((tx) => tx.query(expiredAlertsSql, [endedBefore]), {
+    byIndex: true,
+  });
   return rowCount === mostAtOnce;
 }

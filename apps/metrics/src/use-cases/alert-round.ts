@@ -58,11 +58,11 @@ export async function judgePartition(
 
   let after = clock.judgedThrough;
   do {
-    const tenants = await listKnownTenants(
-      worker,
-      { partition, generation, after },
-      { since, limit: pageSize },
-    );
+    const from = { partition, generation, after };
+    const tenants = await worker.transaction((tx) => listKnownTenants(tx, from, { since, limit: pageSize }), {
+      readOnly: true,
+      byIndex: true,
+    });
     const judged: JudgedTenant[] = [];
     for (const { tenantId, isJudged } of tenants) {
       if (!isJudged) continue;
@@ -85,14 +85,21 @@ export async function judgePartition(
     }
     await reachFailpoint('alerts:read');
     after = tenants.length < pageSize ? null : (tenants.at(-1)?.tenantId ?? null);
-    const isOurs = await worker.transaction(async (tx) => {
-      const number = await moveAlertClock(tx, { partition, holder }, { judgedAt: at, judgedThrough: after });
-      if (number === undefined) return false;
-      const count = await changeAlerts(tx, { partition, judged, at, newId, firstNumber: number });
-      if (count > 0) await countAlertChanges(tx, partition, count);
-      await reachFailpoint('alerts:written');
-      return true;
-    });
+    const isOurs = await worker.transaction(
+      async (tx) => {
+        const number = await moveAlertClock(
+          tx,
+          { partition, holder },
+          { judgedAt: at, judgedThrough: after },
+        );
+        if (number === undefined) return false;
+        const count = await changeAlerts(tx, { partition, judged, at, newId, firstNumber: number });
+        if (count > 0) await countAlertChanges(tx, partition, count);
+        await reachFailpoint('alerts:written');
+        return true;
+      },
+      { byIndex: true },
+    );
     if (!isOurs) return;
     await reachFailpoint('alerts:committed');
   } while (after !== null && !signal.aborted);
