@@ -46,9 +46,8 @@ async function open(options: TestServiceOptions = {}) {
 function watch(client: Client<typeof AlertService>, request: object = {}) {
   const end = new AbortController();
   onTestFinished(() => end.abort());
-  const responses = client
-    .watchAlerts(request, { signal: end.signal, timeoutMs: 60_000 })
-    [Symbol.asyncIterator]();
+  const stream = client.watchAlerts(request, { signal: end.signal, timeoutMs: 60_000 });
+  const responses = stream[Symbol.asyncIterator]();
   return {
     async next(): Promise<WatchAlertsResponse> {
       const { done, value } = await responses.next();
