@@ -344,15 +344,6 @@ test("a tenant's key and the operator acting for it get the same, another tenant
   expect((await b.getKpis({ scope: { groupId: 'shop' } })).engagement?.activeMembers?.value).toBe(0);
 });
 
-test.each(['listKpiPoints'] as const)('%s says that it is not there yet', async (name) => {
-  const method = MetricsService.method[name];
-  const error = await failure(call(shared.a, method.name));
-  expect(error.code).toBe(Code.Unimplemented);
-  expect(error.rawMessage).toMatch(
-    new RegExp(`^${method.name} is not implemented yet; a later release will `),
-  );
-});
-
 test('the service is healthy once the log has been heard', async () => {
   const { health, log } = await startService(cluster, { isReachable: false });
   const status = async () => (await health.check({ service: MetricsService.typeName })).status;

@@ -50,7 +50,8 @@ async function addTo(
 ): Promise<void> {
   const { windowStart, windowEnd, watermark, asOf } = context;
   // A later page tells what the first one told.
-  if (context.completeness !== undefined) return;
+  // As of an earlier day everything that was to come by then has come.
+  if (context.completeness !== undefined || context.asOf !== '') return;
   if (windowStart === undefined || windowEnd === undefined || watermark?.completeTo === undefined) return;
   const completeTo = timestampDate(watermark.completeTo).getTime();
   const at = asOf === '' ? completeTo : Math.min(completeTo, Date.parse(asOf) + dayMs);

@@ -61,6 +61,22 @@ function parseAsOf(text: string, now: Date, field: string): number | undefined {
   return at / dayMs;
 }
 
+/**
+ * The window of the same length just before one; of days of a zone where the message says it in these.
+ * @param message from which the window was read.
+ */
+export function windowBefore(
+  { start, end, timeZone, asOf }: KpiWindow,
+  message: KpiWindowMessage | undefined,
+): KpiWindow {
+  if (message?.window.case === 'dates') {
+    const { startDate, endDate } = message.window.value;
+    const earlier = new Date(2 * Date.parse(startDate) - Date.parse(endDate)).toISOString().slice(0, 10);
+    return { ...toWindow(startOfDay(earlier, timeZone, 'window.dates.start_date'), start), timeZone, asOf };
+  }
+  return { ...toWindow(new Date(2 * start.getTime() - end.getTime()), start), timeZone, asOf };
+}
+
 /** The last hour, told in a tenant's zone. */
 export function lastHour(now: Date, tenantTimeZone: string): KpiWindow {
   const start = new Date(now.getTime() - 3_600_000);

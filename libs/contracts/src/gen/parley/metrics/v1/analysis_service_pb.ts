@@ -454,7 +454,7 @@ export type Revision = Message<"parley.metrics.v1.Revision"> & {
   denominator: number;
 
   /**
-   * Why: `late_events`, `completed` (what was open then has ended since).
+   * Why: `late_events` (events of the window were received on that day), `completed` (what was open then has ended since).
    *
    * @generated from field: string cause = 4;
    */
@@ -1378,8 +1378,7 @@ export const AttributionModelSchema: GenEnum<AttributionModel> = /*@__PURE__*/
  * Questions that go beyond one figure: what changed and why, who comes back, where they are lost, what earned the money,
  * and what others would call it.
  *
- * Every call needs a tenant's key of scope `read`; errors are those of MetricsService. Not served yet, UNIMPLEMENTED:
- * CompareKpis, ExplainChange, ExplainRevision, QueryKpis.
+ * Every call needs a tenant's key of scope `read`; errors are those of MetricsService.
  *
  * @generated from service parley.metrics.v1.AnalysisService
  */
@@ -1396,7 +1395,8 @@ export const AnalysisService: GenService<{
   },
   /**
    * Splits the change of a figure into parts by dimension: how much came from other shares of the traffic (mix) and how
-   * much from other figures within it (rate). The parts add up to the change exactly.
+   * much from other figures within it (rate). The parts add up to the change exactly. Figures that are not one sum by
+   * another, and segments, which overlap, are refused.
    *
    * @generated from rpc parley.metrics.v1.AnalysisService.ExplainChange
    */

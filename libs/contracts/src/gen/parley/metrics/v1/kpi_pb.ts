@@ -233,7 +233,8 @@ export type KpiWindow = Message<"parley.metrics.v1.KpiWindow"> & {
 
   /**
    * The UTC day, `YYYY-MM-DD`, as at whose end the answer is given: what was received later is left out. It must be
-   * past. Empty: all that is known now.
+   * past. `days` are then those up to its end. Figures of conversations then need a window that begins and ends on full
+   * quarter hours of UTC, and what is said of users has no data. Empty: all that is known now.
    *
    * @generated from field: string as_of = 5;
    */

@@ -1731,8 +1731,9 @@ export const MetricsService: GenService<{
     output: typeof WatchRealTimeMetricsResponseSchema;
   },
   /**
-   * Lists one KPI over time: a point for each hour, day, week or month of the time zone. Not served
-   * yet: UNIMPLEMENTED.
+   * Lists one KPI over time: a point for each hour, day, week or month of the time zone, also where nothing happened; with
+   * a dimension those that have data. `interactions_per_minute` has points of an hour alone. RESOURCE_EXHAUSTED with reason
+   * `TOO_MANY_ROWS` where points by values are more than 500,000.
    *
    * @generated from rpc parley.metrics.v1.MetricsService.ListKpiPoints
    */
