@@ -264,3 +264,34 @@ test('attempts come after twice the time, up to an hour', () => {
   expect(waits).toEqual([5, 10, 20, 2_560, 3_600, 3_600]);
   expect(retryAfterMs(3, 5_000, () => 0)).toBe(10_000);
 });
+
+test('of two processes each post is made by one, in order, and one to a webhook at a time', async () => {
+  const metrics = await openMetricsRows(cluster);
+  const tenantId = randomUUID();
+  const alerts = Array.from({ length: 6 }, () => newAlert());
+  const underWay = new Map<string, number>();
+  let mostAtOnce = 0;
+  const { url, posts } = await startReceiver(({ path }) => {
+    const count = (underWay.get(path) ?? 0) + 1;
+    underWay.set(path, count);
+    mostAtOnce = Math.max(mostAtOnce, count);
+    // Before it is answered.
+    setTimeout(() => underWay.set(path, (underWay.get(path) ?? 1) - 1), 15);
+    return { status: 200, afterMs: 20 };
+  });
+  const paths = ['/a', '/b', '/c'];
+  for (const path of paths) await hook(metrics, tenantId, url + path);
+  for (const alert of alerts) await change(metrics.worker, tenantId, { begun: [alert] });
+  startDelivering(metrics);
+  startDelivering(metrics);
+  await expect.poll(() => posts.length, { timeout: 15_000 }).toBe(18);
+  // Long enough for one more, were there any.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  for (const path of paths) {
+    const told = posts
+      .filter((post) => post.path === path)
+      .map(({ body }) => (JSON.parse(body) as { alert: { alert_id: string } }).alert.alert_id);
+    expect(told).toEqual(alerts.map(({ alertId }) => alertId));
+  }
+  expect(mostAtOnce).toBe(1);
+});

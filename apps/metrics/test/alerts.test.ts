@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { countAlertChanges, moveAlertClock, takeAlertClock } from '../src/storage/alert-clock.ts';
 import { saveHealthSettings } from '../src/storage/health-settings.ts';
+import { removeAlerts } from '../src/storage/alert-store.ts';
 import { changeAlerts } from '../src/use-cases/alert-round.ts';
 import { readObjectives } from '../src/use-cases/read-objectives.ts';
 import { event, inOrder } from './events.ts';
@@ -323,4 +324,33 @@ test('the evidence says the rule and what was seen', async () => {
         'where 5 % may: 18 and 18 times the rate at which the error budget lasts, both above 14.4.',
     },
   ]);
+});
+
+test('alerts that ended long ago are removed with their posts, those that are open are not', async () => {
+  const metrics = await openMetricsRows(cluster);
+  const tenantId = randomUUID();
+  await metrics.worker.query(
+    `insert into webhooks (partition, tenant_id, webhook_id, url, severities, secret, created_at)
+     values ($1, $2, gen_random_uuid(), 'https://8.8.8.8/', '{}', '', now())`,
+    [partition, tenantId],
+  );
+  const said = (bot: string, at: number) =>
+    Array.from({ length: 100 }, () => ({ bot, at, knownAt: at, hasError: true, isSlow: false }));
+  await metrics.fold(inOrder(toEvents([...said('over', noon - 1), ...said('open', noon - 1)], tenantId)));
+  await judge(metrics, tenantId, noon);
+  await metrics.worker.query("update alerts set ended_at = $1, ended_number = 9 where bot_id = 'over'", [
+    new Date(noon + minute),
+  ]);
+  const left = async () => {
+    const { rows } = await metrics.worker.query<{ bot: string }>(
+      `select bot_id as bot from alerts left join webhook_deliveries using (partition, tenant_id, alert_id)
+        where delivery_id is not null order by bot_id`,
+    );
+    return rows.map(({ bot }) => bot);
+  };
+  expect(await left()).toEqual(['open', 'over']);
+  expect(await removeAlerts(metrics.worker, new Date(noon + minute))).toBe(false);
+  expect(await left()).toEqual(['open', 'over']);
+  await removeAlerts(metrics.worker, new Date(noon + minute + 1));
+  expect(await left()).toEqual(['open']);
 });
