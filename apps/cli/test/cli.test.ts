@@ -35,6 +35,8 @@ test.each([
   [['explain', 'nps', '--csv', '--json'], /--csv or --json, not both/],
   [['explain', 'nps', '--limit', '0'], /--limit is a whole number from 1 on; not 0/],
   [['erase'], /--member/],
+  [['health'], /--bot/],
+  [['bot-metrics', '--limit', '0'], /--limit is a whole number from 1 to 999999; not 0/],
   [['consent', 'set', '--member', 'ada'], /Say --allow or --forbid/],
   [['consent', 'get', '--member', 'ada', '--group', 'shop'], /--member or --group, not both/],
   [['privacy', 'set', '--content', 'some'], /--content is full, pseudonymous or off; not some/],
