@@ -33,6 +33,10 @@ interface Asked {
   readonly tenantId: string;
   readonly botId: string;
   readonly groupId: string;
+  readonly intent: string;
+  readonly channel: string;
+  readonly sentiment: string;
+  readonly segment: string;
   readonly from: number;
   readonly to: number;
 }
@@ -44,10 +48,6 @@ async function explained(reader: ProjectionReader, { from, to, ...asked }: Asked
     ...asked,
     partition,
     currencyCode: 'USD',
-    intent: '',
-    channel: '',
-    sentiment: '',
-    segment: '',
     window: { start: begin, end, cut: cutWindow(begin, end), timeZone: utc, asOf: undefined },
     minPosition: undefined,
     signal: AbortSignal.timeout(30_000),
@@ -98,12 +98,28 @@ async function expectExplained(
   return rows.length;
 }
 
-const scope = fc.constantFrom(
-  { botId: '', groupId: '' },
-  { botId: 'sales', groupId: '' },
-  { botId: 'unknown', groupId: '' },
-  { botId: '', groupId: 'shop' },
-  { botId: 'help', groupId: 'shop' },
+const all = { botId: '', groupId: '', intent: '', channel: '', sentiment: '', segment: '' };
+const oneOf = (...values: readonly string[]) => fc.option(fc.constantFrom(...values), { nil: '', freq: 1 });
+const scope = fc.oneof(
+  fc.constantFrom(
+    all,
+    { ...all, botId: 'sales' },
+    { ...all, botId: 'unknown' },
+    { ...all, groupId: 'shop' },
+    { ...all, botId: 'help', groupId: 'shop' },
+    { ...all, intent: 'fallback' },
+    { ...all, channel: 'web' },
+    { ...all, sentiment: 'positive' },
+    { ...all, segment: 'free_user' },
+  ),
+  fc.record({
+    botId: oneOf('sales', 'help'),
+    groupId: oneOf('shop', 'unknown'),
+    intent: oneOf('buy', 'unknown'),
+    channel: oneOf('web', 'unknown'),
+    sentiment: oneOf('negative'),
+    segment: oneOf('paid_subscriber', 'unknown'),
+  }),
 );
 const part = fc.noBias(fc.double({ min: 0, max: 1, noNaN: true }));
 const question = fc.record({ scope, from: part, to: part, pageSize: fc.integer({ min: 1, max: 9 }) });
@@ -127,12 +143,12 @@ test(
       })),
     );
     await fc.assert(
-      fc.asyncProperty(worlds, fc.array(question, { minLength: 2, maxLength: 2 }), async (told, asked) => {
+      fc.asyncProperty(worlds, fc.array(question, { minLength: 4, maxLength: 4 }), async (told, asked) => {
         const tenantId = randomUUID();
         await metrics.forgetTime();
         const log = inOrder(told.events(tenantId));
         for (const batch of cutAtRandom(log, told.stream)) await metrics.fold(batch);
-        const whole = { scope: { botId: '', groupId: '' }, from: 0, to: 1, pageSize: 7 };
+        const whole = { scope: all, from: 0, to: 1, pageSize: 7 };
         for (const { scope, from, to, pageSize } of [whole, ...asked]) {
           const instant = (share: number) => Math.floor(start + share * (told.end - start));
           const [first, last] = [instant(Math.min(from, to)), instant(Math.max(from, to)) + 1];

@@ -1,12 +1,13 @@
 import { cutWindow } from '@parley/calendar';
 import type { Transaction } from '@parley/database';
-import { DomainError, invalidArgument } from '@parley/errors';
+import { invalidArgument } from '@parley/errors';
 import { explanationOf } from '@parley/kpi';
 import type { CountedPeople, Figure, FigureInputs, KpiValue } from '@parley/kpi';
 import type { ProjectionReader, ProjectionWatermark } from '@parley/projection';
 import { awaitedSince } from '../storage/conversation-state.sql.ts';
 import { createSource } from '../storage/create-source.ts';
 import type { CutWindow } from '../storage/cut-parameters.ts';
+import { maxFactRows, requireFewFacts } from '../storage/fact-count.sql.ts';
 import type { FigureSource } from '../storage/figure-source.ts';
 import {
   countPeopleRows,
@@ -66,7 +67,7 @@ export async function explainFigure(
   return reader.read(question, async ({ tx, generation, watermark }) => {
     const scope = { ...question, generation };
     const { completeTo } = watermark;
-    await refuseTooMany(tx, scope, question, rowsBehind.windows(question.window));
+    await requireFewFacts(tx, scope, [rowsBehind.window(question.window)], maxFactRows);
     const rows = await rowsBehind.open(tx, scope, question, completeTo);
     const found = await rows.list(question.after, question.pageSize + 1);
     const inUnits = (amount: bigint): number => Number(amount) / rowsBehind.divisor;
@@ -94,8 +95,8 @@ interface OpenRows {
 interface RowsBehind {
   readonly kind: RowKind;
   readonly divisor: number;
-  /** The times whose facts are looked at. */
-  windows(window: CutWindow): readonly CutWindow[];
+  /** The time whose facts are looked at. */
+  window(asked: CutWindow): CutWindow;
   open(tx: Transaction, scope: ReadScope, question: ExplainQuestion, completeTo: Date): Promise<OpenRows>;
 }
 
@@ -111,7 +112,7 @@ function behind({ figure, currencyCode }: ExplainQuestion): RowsBehind {
       return {
         kind: rowKindOf(form),
         divisor: form.divisor,
-        windows: (window) => [window],
+        window: (asked) => asked,
         open: async (tx, scope, { window: { start, end } }, completeTo) => {
           const asked = { scope, start, end, form, currencyCode, awaitedSince: awaitedSince(completeTo) };
           return {
@@ -126,7 +127,7 @@ function behind({ figure, currencyCode }: ExplainQuestion): RowsBehind {
       return {
         kind: 'member',
         divisor: 1,
-        windows: (window) => [windowOf(people, window)],
+        window: (asked) => windowOf(people, asked),
         open: async (tx, scope, { window }) => {
           const asked: PeopleQuestion = {
             scope,
@@ -206,33 +207,6 @@ async function membersAmong(
 /** All that is known now. */
 function together(tx: Transaction, scope: ReadScope): FigureSource {
   return createSource(tx, scope, { dimensions: [], asOf: undefined });
-}
-
-/** Facts that are looked at one by one for one question, at most. */
-const maxFacts = 2_000_000;
-
-/** As many as the buckets say there are of the bot, or of all bots where a group is asked for: not less than there are. */
-async function refuseTooMany(
-  tx: Transaction,
-  scope: ReadScope,
-  question: ExplainQuestion,
-  windows: readonly CutWindow[],
-): Promise<void> {
-  let rows = 0;
-  for (const { content: state } of await together(tx, { ...scope, groupId: '' }).sums(windows)) {
-    const { purchasedCount, visitedCount, didNothingCount, resolvedCount } = state;
-    rows += state.interactionCount + purchasedCount + visitedCount + didNothingCount + resolvedCount;
-    rows += state.csatRatingCount + state.npsCount + state.cesCount + state.thumbsCount;
-  }
-  if (rows <= maxFacts) return;
-  throw new DomainError(
-    `Behind ${question.figure.meaning.name} there are up to ${rows} rows to look at; ask for a shorter time or for one bot.`,
-    {
-      kind: 'resource-exhausted',
-      reason: 'TOO_MANY_ROWS',
-      facts: { rows: String(rows), limit: String(maxFacts) },
-    },
-  );
 }
 
 /** What the figure is computed from. */
