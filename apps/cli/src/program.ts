@@ -555,6 +555,10 @@ function scoped(command: Command): Command {
     .option('--tenant <name>', 'the tenant (with the operator’s key)')
     .option('--bot <id>', 'only this bot')
     .option('--group <id>', 'only this group')
+    .option('--intent <name>', 'only this intent')
+    .option('--channel <name>', 'only this channel')
+    .option('--sentiment <name>', 'only positive, neutral or negative ones')
+    .option('--segment <name>', 'only members of this segment')
     .option('--json', 'print JSON');
 }
 

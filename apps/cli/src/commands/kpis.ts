@@ -12,10 +12,18 @@ import type { Session } from '../session.ts';
 import { shownMinorUnits, shownMoney } from '../shown-money.ts';
 import { windowOf, type WindowOptions } from '../window.ts';
 
-export interface KpisOptions extends WindowOptions {
-  readonly tenant?: string;
+/** Of what figures are asked: of all that meets everything that is said here. */
+export interface ScopeOptions {
   readonly bot?: string;
   readonly group?: string;
+  readonly intent?: string;
+  readonly channel?: string;
+  readonly sentiment?: string;
+  readonly segment?: string;
+}
+
+export interface KpisOptions extends WindowOptions, ScopeOptions {
+  readonly tenant?: string;
   readonly json?: boolean;
 }
 
@@ -62,7 +70,7 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
 /** `parley realtime`: the last hour. */
 export async function realTimeCommand(
   session: Session,
-  options: Pick<KpisOptions, 'tenant' | 'bot' | 'group' | 'json'>,
+  options: ScopeOptions & Pick<KpisOptions, 'tenant' | 'json'>,
 ): Promise<ExitCode> {
   const { metrics, context } = await session
     .client(MetricsService, 'metrics', options.tenant)
@@ -75,9 +83,10 @@ export async function realTimeCommand(
   return exitCode.done;
 }
 
-/** Of what figures are asked. */
-export function scopeOf({ bot = '', group = '' }: Pick<KpisOptions, 'bot' | 'group'>) {
-  return { botId: bot, groupId: group };
+/** The scope of a call. */
+export function scopeOf(options: ScopeOptions) {
+  const { bot = '', group = '', intent = '', channel = '', sentiment = '', segment = '' } = options;
+  return { botId: bot, groupId: group, intent, channel, sentiment, segment };
 }
 
 function printDashboard(session: Session, dashboard: object | undefined, currencyCode: string): void {

@@ -5,7 +5,7 @@ import { exitCode, type ExitCode } from '../exit-code.ts';
 import { contextJson, dashboardJson, isKpiValue, snakeCase } from '../kpi-json.ts';
 import { printJson } from '../print.ts';
 import type { Session } from '../session.ts';
-import { scopeOf, shown, type KpisOptions } from './kpis.ts';
+import { scopeOf, shown, type KpisOptions, type ScopeOptions } from './kpis.ts';
 
 /** The server ends a stream in an hour; this comes back by itself. */
 const streamMs = 3_600_000;
@@ -23,7 +23,7 @@ const passing: readonly Code[] = [
 /** `parley watch`: the last hour as it changes, a line for each change, until Ctrl-C. Lost streams are resumed. */
 export async function watchCommand(
   session: Session,
-  options: Pick<KpisOptions, 'tenant' | 'bot' | 'group' | 'json'>,
+  options: ScopeOptions & Pick<KpisOptions, 'tenant' | 'json'>,
 ): Promise<ExitCode> {
   const client = session.client(MetricsService, 'metrics', options.tenant);
   let resumeToken = '';
