@@ -83,6 +83,8 @@ export function contextJson(context: KpiContext | undefined) {
     },
     time_zone: context?.timeZone ?? '',
     currency_code: context?.currencyCode ?? '',
+    as_of: context?.asOf ?? '',
+    erased_since: context?.erasedSince ?? false,
     // Null: too little is known of how late events come.
     completeness: completeness
       ? {

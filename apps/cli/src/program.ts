@@ -167,12 +167,51 @@ export function createProgram(session: Session, ended: (code: ExitCode) => void)
       ended(await listRetentionRunsCommand(session, options));
     });
 
-  inWindow(program.command('kpis').description('print the KPIs of the guide’s three dashboards')).action(
-    async (options) => {
+  asOf(inWindow(program.command('kpis').description('print the KPIs of all dashboards')))
+    .option('--csv', 'print them as CSV')
+    .action(async (options) => {
       const { kpisCommand } = await import('./commands/kpis.ts');
       ended(await kpisCommand(session, options));
-    },
-  );
+    });
+
+  asOf(inWindow(program.command('points').description('print a figure over time')))
+    .argument('<metric>', 'its name or definition id, such as containment_rate')
+    .option('--granularity <length>', 'hour, day, week or month', 'day')
+    .option('--by <dimension>', 'bot, group, intent, sentiment, segment or channel')
+    .option('--csv', 'print the points as CSV')
+    .action(async (metric: string, options) => {
+      const { pointsCommand } = await import('./commands/points.ts');
+      ended(await pointsCommand(session, metric, options));
+    });
+
+  asOf(inWindow(program.command('compare').description('compare figures with those of the window before')))
+    .argument('[metrics...]', 'their names or definition ids (default all that can be judged)')
+    .action(async (metrics: readonly string[], options) => {
+      const { compareCommand } = await import('./commands/points.ts');
+      ended(await compareCommand(session, metrics, options));
+    });
+
+  asOf(
+    inWindow(program.command('change').description('split a figure’s change into parts that add up to it')),
+  )
+    .argument('<metric>', 'the name or definition id of a rate or mean')
+    .requiredOption(
+      '--by <dimensions>',
+      'one to three of bot, group, intent, sentiment and channel, such as bot,intent',
+    )
+    .option('--parts <number>', 'how many parts at most (default 20); the others become one')
+    .action(async (metric: string, options) => {
+      const { changeCommand } = await import('./commands/points.ts');
+      ended(await changeCommand(session, metric, options));
+    });
+
+  inWindow(program.command('revision').description('say why a figure was another on an earlier day'))
+    .argument('<metric>', 'its name or definition id')
+    .requiredOption('--as-of <day>', 'the UTC day, YYYY-MM-DD, as at whose end it was told')
+    .action(async (metric: string, options) => {
+      const { revisionCommand } = await import('./commands/points.ts');
+      ended(await revisionCommand(session, metric, options));
+    });
 
   inWindow(program.command('explain').description('print what stands behind a figure, row by row'))
     .argument('<metric>', 'its name or definition id, such as containment_rate')
@@ -560,6 +599,10 @@ function scoped(command: Command): Command {
     .option('--sentiment <name>', 'only positive, neutral or negative ones')
     .option('--segment <name>', 'only members of this segment')
     .option('--json', 'print JSON');
+}
+
+function asOf(command: Command): Command {
+  return command.option('--as-of <day>', 'as known at the end of that UTC day, YYYY-MM-DD (default now)');
 }
 
 function inWindow(command: Command): Command {

@@ -11,6 +11,8 @@ export interface WindowOptions {
   readonly to?: string;
   readonly days?: string;
   readonly timeZone?: string;
+  /** The UTC day as at whose end the answer is to be. */
+  readonly asOf?: string;
 }
 
 /**
@@ -22,16 +24,16 @@ export async function windowOf(
   tenantName: string | undefined,
   options: WindowOptions,
 ): Promise<KpiWindow> {
-  const { from, to, days, timeZone = '' } = options;
+  const { from, to, days, timeZone = '', asOf = '' } = options;
   if (days !== undefined) {
     if (from !== undefined || to !== undefined)
       throw new UsageError('Give --days, or --from and --to, not both.');
     if (!/^\d{1,6}$/.test(days)) throw new UsageError('--days must be a whole number.');
-    return create(KpiWindowSchema, { window: { case: 'days', value: Number(days) }, timeZone });
+    return create(KpiWindowSchema, { window: { case: 'days', value: Number(days) }, timeZone, asOf });
   }
   if (from === undefined) {
     if (to !== undefined) throw new UsageError('--to needs --from.');
-    return create(KpiWindowSchema, { timeZone });
+    return create(KpiWindowSchema, { timeZone, asOf });
   }
   const zone = await zoneOf(session, tenantName, options);
   return create(KpiWindowSchema, {
@@ -43,6 +45,7 @@ export async function windowOf(
       },
     },
     timeZone,
+    asOf,
   });
 }
 

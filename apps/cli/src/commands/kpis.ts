@@ -1,15 +1,26 @@
 import { MetricsService } from '@parley/contracts/parley/metrics/v1/metrics_service';
+import type { GetKpisResponse } from '@parley/contracts/parley/metrics/v1/metrics_service';
 import {
   KpiUnit,
   type CurrencyRevenue,
   type KpiValue,
   type LabelCount,
 } from '@parley/contracts/parley/metrics/v1/kpi';
+import { stringify } from 'csv-stringify/sync';
 import { exitCode, type ExitCode } from '../exit-code.ts';
-import { contextJson, dashboardJson, figureName, isKpiValue, kpisJson, snakeCase } from '../kpi-json.ts';
+import {
+  contextJson,
+  dashboardJson,
+  figureName,
+  isKpiValue,
+  kpisJson,
+  kpiValueJson,
+  snakeCase,
+} from '../kpi-json.ts';
 import { printJson, printTable } from '../print.ts';
 import type { Session } from '../session.ts';
 import { shownMinorUnits, shownMoney } from '../shown-money.ts';
+import { UsageError } from '../usage-error.ts';
 import { windowOf, type WindowOptions } from '../window.ts';
 
 /** Of what figures are asked: of all that meets everything that is said here. */
@@ -28,7 +39,11 @@ export interface KpisOptions extends WindowOptions, ScopeOptions {
 }
 
 /** `parley kpis`: all dashboards, read in one snapshot. */
-export async function kpisCommand(session: Session, options: KpisOptions): Promise<ExitCode> {
+export async function kpisCommand(
+  session: Session,
+  options: KpisOptions & { readonly csv?: boolean },
+): Promise<ExitCode> {
+  if (options.csv && options.json) throw new UsageError('Give --csv or --json, not both.');
   const response = await session
     .client(MetricsService, 'metrics', options.tenant)
     .getKpis(
@@ -37,6 +52,10 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
     );
   if (options.json) {
     printJson(session.stdout, kpisJson(response));
+    return exitCode.done;
+  }
+  if (options.csv) {
+    session.stdout.write(stringify(csvRows(response), { header: true, columns: csvColumns, cast: { boolean: String } }));
     return exitCode.done;
   }
   const {
@@ -65,6 +84,34 @@ export async function kpisCommand(session: Session, options: KpisOptions): Promi
     );
   }
   return exitCode.done;
+}
+
+const csvColumns = [
+  'group',
+  'name',
+  'value',
+  'has_data',
+  'numerator',
+  'denominator',
+  'sample_size',
+  'definition_id',
+  'unit',
+];
+
+/** A row for each figure, with what `--json` says of it. */
+function csvRows(response: GetKpisResponse): object[] {
+  return [
+    ['customer_experience', response.customerExperience],
+    ['operational', response.operational],
+    ['engagement', response.engagement],
+    ['conversations', response.conversations],
+    ['revenue', response.revenue],
+    ['audience', response.audience],
+  ].flatMap(([group, dashboard]) =>
+    Object.entries(dashboard ?? {}).flatMap(([field, value]: [string, unknown]) =>
+      isKpiValue(value) ? [{ group, name: figureName(field, value), ...kpiValueJson(value) }] : [],
+    ),
+  );
 }
 
 /** `parley realtime`: the last hour. */

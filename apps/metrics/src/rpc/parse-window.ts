@@ -8,7 +8,7 @@ import type {
 } from '@parley/contracts/parley/metrics/v1/kpi';
 import { invalidArgument } from '@parley/errors';
 import type { KpiWindow } from '../use-cases/kpi-question.ts';
-import { unimplemented } from './not-yet.ts';
+import { unimplemented } from './unimplemented.ts';
 
 const dayMs = 86_400_000;
 const usualDays = 30;

@@ -1,10 +1,5 @@
 import { DomainError } from '@parley/errors';
 
-/** Refuses a call of a method that is not served yet. */
-export function notYet(method: string, purpose: string): never {
-  throw unimplemented(`${method} is`, purpose, { method });
-}
-
 /** Says that something, with its verb, is not served yet. */
 export function unimplemented(
   what: string,
