@@ -231,8 +231,9 @@ export function dimensionColumns(
     if (dimension !== 'sentiment') return `coalesce(nullif(${value}, ''), '${unknown}')`;
     return `case ${value} ${sentiments.map((name, number) => `when ${number} then '${name}'`).join(' ')} else '${unknown}' end`;
   });
-  const own = ofMember("nullif(m.segments, '{}')", then(attributes.member));
+  // A join, which may look at all members at once.
   const join = `
-     cross join lateral unnest(coalesce(${own}, array['${unknown}'])) as s (segment)`;
+     left join member_facts m on ${sameRow('m')} and m.member_ordinal = ${then(attributes.member)}
+     cross join lateral unnest(coalesce(nullif(m.segments, '{}'), array['${unknown}'])) as s (segment)`;
   return { columns, join: dimensions.includes('segment') ? join : '' };
 }

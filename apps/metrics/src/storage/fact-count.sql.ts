@@ -7,9 +7,6 @@ import type { FactTableName } from './fact-condition.ts';
 import type { ReadScope } from './kpi-state.sql.ts';
 import { createStatementParameters } from './statement-parameters.ts';
 
-/** How many rows a question may be answered from. */
-export const maxFactRows = 2_000_000;
-
 type Window = Pick<CutWindow, 'start' | 'end'>;
 
 /**

@@ -36,35 +36,60 @@ export interface FactColumns {
  * by these, also while the planner knows nothing of the tables.
  */
 export function factRows(table: FactTableName, question: FactQuestion, wanted: FactColumns): string {
-  const { scope, dimensions, asOf, windows, parameters } = question;
+  return ofWindows(table, question, wanted, '');
+}
+
+/**
+ * Their columns added up by window, values and further columns: as whole numbers, or as text where they may be too large.
+ * Inside each window, so that no fact is handed on by itself.
+ */
+export function factSums(
+  table: FactTableName,
+  question: FactQuestion,
+  { columns, ...wanted }: FactColumns,
+  { by = [], type }: { readonly by?: FactColumns['columns']; readonly type: 'bigint' | 'text' },
+): string {
+  const sums = columns.map(([name, expression]) => [name, `sum(${expression})::${type}`] as const);
+  const places = [...question.dimensions, ...by].map((_, index) => index + 1);
+  const suffix = places.length === 0 ? '' : `group by ${places.join(', ')}`;
+  return ofWindows(table, question, { ...wanted, columns: [...by, ...sums] }, suffix);
+}
+
+function ofWindows(
+  table: FactTableName,
+  { scope, dimensions, asOf, windows, parameters }: FactQuestion,
+  { columns, join = '', condition }: FactColumns,
+  suffix: string,
+): string {
   const told = dimensionColumns(table, dimensions, parameters, asOf);
   const list = [
     ...told.columns.map((column, index) => `${column} as v${index}`),
-    ...wanted.columns.map(([name, expression]) => `${expression} as ${name}`),
+    ...columns.map(([name, expression]) => `${expression} as ${name}`),
+  ];
+  const stretches = [
+    parameters.of(
+      windows.map((_, position) => position),
+      'integer[]',
+    ),
+    parameters.of(
+      windows.map(({ start }) => start),
+      'timestamptz[]',
+    ),
+    parameters.of(
+      windows.map(({ end }) => end),
+      'timestamptz[]',
+    ),
   ];
   const at = timeOf(table);
   return `
-    select stretch.position, f.*
-      from unnest(${[
-        parameters.of(
-          windows.map((_, position) => position),
-          'integer[]',
-        ),
-        parameters.of(
-          windows.map(({ start }) => start),
-          'timestamptz[]',
-        ),
-        parameters.of(
-          windows.map(({ end }) => end),
-          'timestamptz[]',
-        ),
-      ].join(', ')}) as stretch (position, starts_at, ends_at)
+    select stretch.position, f.* from unnest(${stretches.join(', ')}) as stretch (position, starts_at, ends_at)
      cross join lateral (
        select ${list.join(',\n              ')}
-         from ${table} f${told.join}${wanted.join ?? ''}
+         from ${table} f${told.join}${join}
         where ${factCondition(scope, table, parameters, asOf)}
           and ${at} >= stretch.starts_at and ${at} < stretch.ends_at
-          ${wanted.condition === undefined ? '' : `and ${wanted.condition}`}
+          ${condition === undefined ? '' : `and ${condition}`}
+        ${suffix}
        offset 0
      ) as f`;
 }
@@ -72,20 +97,6 @@ export function factRows(table: FactTableName, question: FactQuestion, wanted: F
 /** By what such rows are told apart. */
 export function placeColumns({ dimensions }: SourceOptions, ...further: readonly string[]): string {
   return ['position', ...dimensions.map((_, index) => `v${index}`), ...further].join(', ');
-}
-
-/** Rows added up by window, values and further columns; the sums as whole numbers, or as text where they may be too large. */
-export function summed(
-  rows: string,
-  question: FactQuestion,
-  sums: readonly string[],
-  { by = [], type }: { readonly by?: readonly string[]; readonly type: 'bigint' | 'text' },
-): string {
-  const place = placeColumns(question, ...by);
-  return `
-    select ${[place, ...sums.map((name) => `sum(${name})::${type} as ${name}`)].join(', ')}
-      from (${rows}) as f
-     group by ${place}`;
 }
 
 /** Several such sums as one: what a part has no column for is null. */

@@ -15,13 +15,14 @@ import type { ConversationCounter, KpiCounter, RevenueCounter, RevenueSums } fro
 import { createCells } from './cells.ts';
 import type { Cells } from './cells.ts';
 import type { CutWindow } from './cut-parameters.ts';
-import { maxFactRows, requireFewFacts } from './fact-count.sql.ts';
-import { createFactQuestion, factRows, placeColumns, summed, together } from './fact-source.sql.ts';
+import { requireFewFacts } from './fact-count.sql.ts';
+import { createFactQuestion, factRows, factSums, placeColumns, together } from './fact-source.sql.ts';
 import type { FactQuestion } from './fact-source.sql.ts';
 import type { Cell, FigureSource, SourceOptions } from './figure-source.ts';
 import { columnOf } from './kpi-columns.ts';
 import type { ReadScope } from './kpi-state.sql.ts';
 import { revenueColumn } from './revenue-store.ts';
+import { maxRows as mostRows } from './too-many-rows.ts';
 import { conversationValuesAsOf, laterBins, revenueValuesAsOf, stateValuesAsOf } from './values-as-of.ts';
 
 export interface FactSourceOptions extends SourceOptions {
@@ -40,7 +41,7 @@ export interface FactSourceOptions extends SourceOptions {
 export function createFactSource(
   tx: Transaction,
   scope: ReadScope,
-  { dimensions, asOf, maxRows = maxFactRows }: FactSourceOptions,
+  { dimensions, asOf, maxRows = mostRows }: FactSourceOptions,
 ): FigureSource {
   const options: SourceOptions = { dimensions, asOf };
   const ask = async <Row extends object>(
@@ -88,7 +89,10 @@ export function createFactSource(
     async latencies(windows) {
       const cells = cellsOf(windows, () => new Map<number, number>());
       for (const row of await ask<{ bin: number; count: bigint }>(windows, latenciesSql)) {
-        if (row.count !== 0n) cells.at(row.position, valuesOf(row)).set(row.bin, Number(row.count));
+        const bins = cells.at(row.position, valuesOf(row));
+        const count = (bins.get(row.bin) ?? 0) + Number(row.count);
+        if (count === 0) bins.delete(row.bin);
+        else bins.set(row.bin, count);
       }
       return filled(
         cells.list((bins) => bins),
@@ -100,9 +104,11 @@ export function createFactSource(
         windows,
         () => ({ ...emptyConversationState }) as Record<ConversationCounter, number>,
       );
-      for (const row of await ask<Record<string, bigint>>(windows, conversationsSql)) {
+      for (const row of await ask<Record<string, bigint | null>>(windows, conversationsSql)) {
         const state = cells.at(row.position, valuesOf(row));
-        for (const counter of conversationCounters) state[counter] += Number(row[columnOf(counter)]);
+        for (const counter of conversationCounters) {
+          state[counter] += Number(row[columnOf(counter)] ?? 0);
+        }
       }
       return filled(
         cells.list((state) => state),
@@ -112,8 +118,8 @@ export function createFactSource(
     async awaiting(windows, after) {
       const stretches = windows.map(({ start, end }) => ({ start: start > after ? start : after, end }));
       const cells = cellsOf(windows, () => ({ count: 0 }));
-      for (const row of await ask<{ without_response_count: bigint }>(stretches, awaitingSql)) {
-        cells.at(row.position, valuesOf(row)).count = Number(row.without_response_count);
+      for (const row of await ask<{ without_response_count: bigint | null }>(stretches, awaitingSql)) {
+        cells.at(row.position, valuesOf(row)).count = Number(row.without_response_count ?? 0);
       }
       return filled(
         cells.list(({ count }) => count),
@@ -161,10 +167,7 @@ function sumsSql(question: FactQuestion): string {
   const parts = (['interaction_facts', 'conversion_facts', 'feedback_facts'] as const).map((table) => {
     const values = stateValuesAsOf(table, parameters, asOf);
     const columns = values.columns.map(([name]) => name);
-    return {
-      rows: summed(factRows(table, question, values), question, columns, { type: 'bigint' }),
-      columns,
-    };
+    return { rows: factSums(table, question, values, { type: 'bigint' }), columns };
   });
   return together(parts, {
     by: placeColumns(question),
@@ -174,15 +177,13 @@ function sumsSql(question: FactQuestion): string {
 
 function conversationsSql(question: FactQuestion): string {
   const values = conversationValuesAsOf(question.parameters, question.asOf);
-  const columns = values.columns.map(([name]) => name);
-  return summed(factRows('conversation_facts', question, values), question, columns, { type: 'bigint' });
+  return factSums('conversation_facts', question, values, { type: 'bigint' });
 }
 
 function awaitingSql(question: FactQuestion): string {
   const values = stateValuesAsOf('interaction_facts', question.parameters, question.asOf);
   const columns = values.columns.filter(([name]) => name === 'without_response_count');
-  const rows = factRows('interaction_facts', question, { ...values, columns });
-  return summed(rows, question, ['without_response_count'], { type: 'bigint' });
+  return factSums('interaction_facts', question, { ...values, columns }, { type: 'bigint' });
 }
 
 function revenueSql(question: FactQuestion): string {
@@ -193,13 +194,10 @@ function revenueSql(question: FactQuestion): string {
   };
   const parts = (['conversion_facts', 'refund_facts'] as const).map((table) => {
     const values = revenueValuesAsOf(table, parameters, asOf);
-    const rows = factRows(table, question, {
-      columns: [['currency_code', 'f.currency_code'], ...values.columns],
-      join: values.join,
-      condition: conditions[table],
-    });
+    const wanted = { ...values, condition: conditions[table] };
+    const by = [['currency_code', 'f.currency_code']] as const;
     const columns = values.columns.map(([name]) => name);
-    return { rows: summed(rows, question, columns, { by: ['currency_code'], type: 'text' }), columns };
+    return { rows: factSums(table, question, wanted, { by, type: 'text' }), columns };
   });
   return together(parts, {
     by: placeColumns(question, 'currency_code'),
@@ -222,17 +220,15 @@ function latenciesSql(question: FactQuestion): string {
   const { parameters, asOf } = question;
   const times = parameters.of(shortestTimes, 'integer[]');
   const bins = parameters.of(binsOfTimes, 'integer[]');
-  const now = factRows('interaction_facts', question, {
-    columns: [
-      ['bin', `(${bins})[width_bucket(f.response_time_ms, ${times})]`],
-      ['count', '1'],
-    ],
-    condition: 'f.response_time_ms is not null',
-  });
-  const of = { by: ['bin'], type: 'bigint' } as const;
-  if (asOf === undefined) return summed(now, question, ['count'], of);
-  const later = factRows('interaction_facts', question, laterBins(parameters, asOf));
-  return summed(`${now} union all ${later}`, question, ['count'], of);
+  const now = factSums(
+    'interaction_facts',
+    question,
+    { columns: [['count', '1']], condition: 'f.response_time_ms is not null' },
+    { by: [['bin', `(${bins})[width_bucket(f.response_time_ms, ${times})]`]], type: 'bigint' },
+  );
+  if (asOf === undefined) return now;
+  const { by, ...later } = laterBins(parameters, asOf);
+  return `${now} union all ${factSums('interaction_facts', question, later, { by, type: 'bigint' })}`;
 }
 
 function membersSql(question: FactQuestion): string {

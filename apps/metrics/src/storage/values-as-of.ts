@@ -115,12 +115,10 @@ function laterSums(columns: readonly string[], condition: string): string {
 export function laterBins(
   parameters: StatementParameters,
   asOf: number,
-): FactValues & { readonly condition: string } {
+): FactValues & { readonly by: FactValues['columns']; readonly condition: string } {
   return {
-    columns: [
-      ['bin', 'b.bin::integer'],
-      ['count', '-b.count::integer'],
-    ],
+    by: [['bin', 'b.bin::integer']],
+    columns: [['count', '-b.count::integer']],
     join: `
      cross join lateral jsonb_to_recordset(f.later::jsonb) as c (day integer, bins jsonb)
      cross join lateral jsonb_each_text(c.bins) as b (bin, count)`,
