@@ -74,7 +74,8 @@ export function createMetricsRoutes(
   };
 
   const realTime = createLiveFeed<RealTimeQuestion, RealTimeAnswer>({
-    keyOf: ({ tenantId, botId, groupId, timeZone }) => JSON.stringify([tenantId, botId, groupId, timeZone]),
+    keyOf: ({ tenantId, botId, groupId, intent, channel, sentiment, segment, timeZone }) =>
+      JSON.stringify([tenantId, botId, groupId, intent, channel, sentiment, segment, timeZone]),
     async read({ timeZone, ...asked }, signal) {
       const question = { ...asked, window: lastHour(now(), timeZone), isLive: true, signal };
       const { values, context } = await read(question, realTimeFigures);
