@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { cutWindow } from '@parley/calendar';
 import { DomainError } from '@parley/errors';
-import { addConversationStates, addStates, emptyConversationState, emptyState } from '@parley/kpi';
+import {
+  addConversationStates,
+  addStates,
+  emptyConversationState,
+  emptyState,
+  isNoRevenue,
+} from '@parley/kpi';
 import { testCluster } from '@parley/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CutWindow } from '../src/storage/cut-parameters.ts';
-import type { Cell, Dimension } from '../src/storage/figure-source.ts';
+import type { Cell, Dimension, FigureSource } from '../src/storage/figure-source.ts';
 import { event, inOrder, tenantA } from './events.ts';
 import {
   asked,
@@ -280,3 +286,66 @@ test('a question about too many facts is refused by what their days hold, and no
   expect(await count({ groupId: 'shop' }, 5)).toBe(5);
   await expect(count({ groupId: 'shop' }, 4)).rejects.toThrow('more than 4 rows');
 });
+
+test(
+  'facts and buckets say the same of a tenant and its bots, as known now and on each earlier day',
+  { timeout: 240_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    await fc.assert(
+      fc.asyncProperty(
+        world,
+        orders,
+        fc.constantFrom(undefined, 'sales', 'unknown'),
+        fc.constantFrom<readonly Dimension[]>([], ['bot']),
+        windows,
+        fc.option(fc.nat(20)),
+        async (said, stream, botId, by, over, days) => {
+          const tenantId = randomUUID();
+          await metrics.forgetTime();
+          await metrics.fold(inOrder(received(shuffle(eventsOf(said, tenantId), stream))));
+          const options = { dimensions: by, asOf: days === null ? undefined : start / dayMs + days };
+          const scope = { tenantId, ...(botId !== undefined && { botId }) };
+          const read = async (source: FigureSource) => ({
+            sums: byWindow(await source.sums(over), over.length, (state) =>
+              isNothing(state) ? undefined : state,
+            ),
+            latencies: byWindow(await source.latencies(over), over.length, (bins) => {
+              const filled = [...bins]
+                .filter(([, count]) => count !== 0)
+                .sort(([one], [other]) => one - other);
+              return filled.length === 0 ? undefined : filled;
+            }),
+            revenue: byWindow(await source.revenue(over), over.length, (revenue) => {
+              const filled = [...revenue]
+                .filter(([, sums]) => !isNoRevenue(sums))
+                .sort(([one], [other]) => (one < other ? -1 : 1));
+              return filled.length === 0 ? undefined : filled;
+            }),
+            members: byWindow(
+              await source.members(over),
+              over.length,
+              (members) => [...members].join() || undefined,
+            ),
+            payers: byWindow(
+              await source.payers(over, 'USD'),
+              over.length,
+              (members) => [...members].join() || undefined,
+            ),
+            // As of an earlier day conversations that begin earlier now than they did are elsewhere by their buckets.
+            conversations:
+              options.asOf === undefined
+                ? byWindow(await source.conversations(over), over.length, (state) =>
+                    isNothing(state) ? undefined : state,
+                  )
+                : [],
+          });
+          expect(await metrics.facts(scope, options, read)).toEqual(
+            await metrics.buckets(scope, options, read),
+          );
+        },
+      ),
+      { numRuns: 30 },
+    );
+  },
+);

@@ -1,5 +1,5 @@
 import { openDatabase } from '@parley/database';
-import type { Database } from '@parley/database';
+import type { Database, Transaction } from '@parley/database';
 import type { LogEvent } from '@parley/event';
 import { utc } from '@parley/calendar';
 import type { Range, TimeZone } from '@parley/calendar';
@@ -19,9 +19,11 @@ import { onTestFinished } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
 import { createFactSource } from '../src/storage/fact-source.ts';
 import type { FactSourceOptions } from '../src/storage/fact-source.ts';
-import type { Dimension, FigureSource } from '../src/storage/figure-source.ts';
+import type { Dimension, FigureSource, SourceOptions } from '../src/storage/figure-source.ts';
 import { anyAttributes } from '../src/storage/kpi-state.sql.ts';
+import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
 import { migrations } from '../src/storage/migrations/index.ts';
+import { createRollupSource } from '../src/storage/rollup-source.ts';
 import { readInputs } from '../src/use-cases/read-figures.ts';
 import type { InputCell, Need } from '../src/use-cases/read-figures.ts';
 import { tenantA } from './events.ts';
@@ -71,7 +73,8 @@ export interface MetricsRows {
   members(stretches: readonly Range[], scope?: Scope): Promise<readonly Members[]>;
   /** How many members paid in dollars. */
   payers(stretch: Range, scope?: Scope): Promise<number>;
-  /** Asks facts in one snapshot. */
+  /** Asks buckets, or facts, in one snapshot. */
+  buckets<T>(scope: Scope, options: SourceOptions, ask: (source: FigureSource) => Promise<T>): Promise<T>;
   facts<T>(scope: Scope, options: FactSourceOptions, ask: (source: FigureSource) => Promise<T>): Promise<T>;
 }
 
@@ -125,6 +128,13 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
     if (cell === undefined) throw new Error('A window without a cell.');
     return cell.inputs;
   };
+  const inTenant = <T>(
+    { tenantId = tenantA, generation = 1, botId = '', groupId = '', ...filters }: Scope,
+    ask: (tx: Transaction, scope: ReadScope) => Promise<T>,
+  ): Promise<T> => {
+    const scope = { ...anyAttributes, ...filters, partition, tenantId, generation, botId, groupId };
+    return app.withTenant(tenantId, (tx) => ask(tx, scope), { byIndex: true });
+  };
   return {
     adminUrl: database.adminUrl,
     worker,
@@ -164,9 +174,8 @@ export async function openMetricsRows(cluster: TestCluster): Promise<MetricsRows
     members: async (stretches, scope) =>
       (await cells(stretches, ['earlier_members'], scope)).map((cell) => cell.inputs.lifecycle.window),
     payers: async (stretch, scope) => (await inputs(stretch, ['payers'], scope)).revenue.payingMemberCount,
-    facts: ({ tenantId = tenantA, generation = 1, botId = '', groupId = '', ...filters }, options, ask) => {
-      const scope = { ...anyAttributes, ...filters, partition, tenantId, generation, botId, groupId };
-      return app.withTenant(tenantId, (tx) => ask(createFactSource(tx, scope, options)), { byIndex: true });
-    },
+    buckets: (scope, options, ask) =>
+      inTenant(scope, (tx, full) => ask(createRollupSource(tx, full, options))),
+    facts: (scope, options, ask) => inTenant(scope, (tx, full) => ask(createFactSource(tx, full, options))),
   };
 }
