@@ -29,6 +29,7 @@ import { createFactSource } from '../src/storage/fact-source.ts';
 import { findOrdinalsSql } from '../src/storage/member-ordinals.ts';
 import { findMemberSetsSql } from '../src/storage/member-set-store.ts';
 import { findPayerSetsSql } from '../src/storage/payer-set-store.ts';
+import { knowledgeDaysSql } from '../src/storage/knowledge-days.sql.ts';
 import {
   activeSql,
   conversationSumsSql,
@@ -123,11 +124,7 @@ test(
     for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
 
     const window = { start, end, cut: cutWindow(start, end) };
-    const watch = async (
-      read: (tx: Transaction, scope: ReadScope) => Promise<unknown>,
-      botId: string,
-      groupId: string,
-    ) => {
+    const watch = async (read: (tx: Transaction, scope: ReadScope) => Promise<unknown>, botId: string) => {
       const accesses: Access[] = [];
       await metrics.app.withTenant<unknown>(tenantA, (tx) =>
         read(watched(tx, accesses), {
@@ -136,7 +133,7 @@ test(
           tenantId: tenantA,
           generation: 1,
           botId,
-          groupId,
+          groupId: '',
         }),
       );
       return accesses;
@@ -145,9 +142,8 @@ test(
     const ask = (
       read: (source: FigureSource, asked: readonly (typeof window)[]) => Promise<unknown>,
       botId: string,
-      options = together,
-      groupId = '',
-    ) => watch((tx, scope) => read(createSource(tx, scope, options), [window]), botId, groupId);
+      options: SourceOptions,
+    ) => watch((tx, scope) => read(createSource(tx, scope, options), [window]), botId);
     // A bitmap is made by an index, which is noted beside it.
     const indexes = (accesses: readonly Access[]) =>
       [...new Set(accesses.map(({ by }) => by))].filter((by) => by !== 'Bitmap Heap Scan').sort();
@@ -213,41 +209,17 @@ test(
         expect(rowsBy(conversations, 'conversation_rollups_pkey')).toBeLessThanOrEqual(400 * bots);
       }
       for (const botId of ['', 'bot-3']) {
-        const failures = await watch((tx, scope) => readFailures(tx, scope, [window]), botId, '');
+        const failures = await watch((tx, scope) => readFailures(tx, scope, [window]), botId);
         expect(indexes(failures)).toEqual(['interaction_facts_by_time', 'kpi_rollups_pkey']);
         const mostRows = botId === '' ? 2_000 : 100;
         expect(rowsBy(failures, 'kpi_rollups_pkey')).toBeLessThanOrEqual(mostRows);
         const slow = await watch(
           (tx, scope) => readSlowAnswers(tx, scope, [window], new Map([['bot-3', 500]])),
           botId,
-          '',
         );
         expect(indexes(slow)).toEqual(['interaction_facts_by_time', 'latency_rollups_pkey']);
         expect(rowsBy(slow, 'latency_rollups_pkey')).toBeLessThanOrEqual(mostRows);
       }
-      const users = await watch(
-        async (tx, scope) => [
-          await countUsersOf(tx, scope, [new Uint32Array([1, 2]), new Uint32Array([3])]),
-          await countUsersBefore(tx, scope, [start, end]),
-        ],
-        '',
-        '',
-      );
-      expect(indexes(users)).toEqual(['member_facts_pkey', 'user_facts_by_time']);
-      const ofGroup = (read: (source: FigureSource, asked: readonly (typeof window)[]) => Promise<unknown>) =>
-        ask(read, '', together, 'group-3');
-      expect(indexes(await ofGroup((source, asked) => source.latencies(asked)))).toEqual([
-        'interaction_facts_by_group',
-      ]);
-      expect(indexes(await ofGroup((source, asked) => source.revenue(asked)))).toEqual([
-        'conversion_facts_by_group',
-        'refund_facts_by_group',
-      ]);
-      expect(indexes(await ofGroup((source, asked) => source.sums(asked)))).toEqual([
-        'conversion_facts_by_group',
-        'feedback_facts_by_group',
-        'interaction_facts_by_group',
-      ]);
     }
   },
 );
@@ -539,6 +511,11 @@ test.each([0, 20, 200, 2_000])(
           `${partition}, '${tenantA}', 1, '2026-01-11', '2026-02-10', '', 'csat', null, null, ` +
           `'2026-02-09', 1, 'bot-1', 'csat', '${tenantA}', 100`,
         by: ['bot_metric_facts_by_time'],
+      },
+      {
+        ...knowledgeDaysSql,
+        values: `${partition}, '${tenantA}', 1, 0, array[0], array[2]::smallint[], ${from}, ${to}`,
+        by: ['kpi_rollups_pkey', 'conversation_rollups_pkey', 'revenue_rollups_pkey'],
       },
       {
         ...usersOfMembersSql,
