@@ -7,7 +7,7 @@ import type { ProjectionReader, ProjectionWatermark } from '@parley/projection';
 import { awaitedSince } from '../storage/conversation-state.sql.ts';
 import { createSource } from '../storage/create-source.ts';
 import type { CutWindow } from '../storage/cut-parameters.ts';
-import { maxFactRows, requireFewFacts } from '../storage/fact-count.sql.ts';
+import { requireFewFacts } from '../storage/fact-count.sql.ts';
 import type { FigureSource } from '../storage/figure-source.ts';
 import {
   countPeopleRows,
@@ -18,6 +18,7 @@ import {
 } from '../storage/figure-rows.sql.ts';
 import type { FigureRow, PeopleQuestion, RowCursor, RowKind, RowTotals } from '../storage/figure-rows.sql.ts';
 import type { ReadScope } from '../storage/kpi-state.sql.ts';
+import { maxRows } from '../storage/too-many-rows.ts';
 import type { KpiQuestion } from './kpi-question.ts';
 import { needsOf, readInputs } from './read-figures.ts';
 
@@ -67,7 +68,7 @@ export async function explainFigure(
   return reader.read(question, async ({ tx, generation, watermark }) => {
     const scope = { ...question, generation };
     const { completeTo } = watermark;
-    await requireFewFacts(tx, scope, [rowsBehind.window(question.window)], maxFactRows);
+    await requireFewFacts(tx, scope, [rowsBehind.window(question.window)], maxRows);
     const rows = await rowsBehind.open(tx, scope, question, completeTo);
     const found = await rows.list(question.after, question.pageSize + 1);
     const inUnits = (amount: bigint): number => Number(amount) / rowsBehind.divisor;
