@@ -18,12 +18,10 @@ const instant = fc.oneof(
   time.map((ms) => Math.floor(ms / 900_000) * 900_000),
   time.map((ms) => Math.floor(ms / day) * day),
 );
-const windows = fc
-  .tuple(instant, instant)
-  .map(([one, other]): Range => ({
-    start: new Date(Math.min(one, other)),
-    end: new Date(Math.max(one, other)),
-  }));
+const windows = fc.tuple(instant, instant).map(([one, other]): Range => ({
+  start: new Date(Math.min(one, other)),
+  end: new Date(Math.max(one, other)),
+}));
 const needs: readonly Need[] = ['sums', 'latencies', 'revenue', 'payers', 'earlier_members'];
 
 /** What parts add up to, with who is in any of them. */
