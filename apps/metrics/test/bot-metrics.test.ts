@@ -268,6 +268,17 @@ test(
   },
 );
 
+test('months in which there was nothing hide nothing before them', async () => {
+  const ever = { window: { case: 'days' as const, value: 400 } };
+  const all = await listAll({ window: ever, aggregationPeriod: 'monthly' }, 1_000);
+  const months = { start: new Date(now.getTime() - 400 * 86_400_000), end: now };
+  const slow = produced(months).filter(({ period, type }) => period === 'monthly' && type === 'error_rate');
+  const rows = all.map(toRow).filter(({ type, isExternal }) => type === 'error_rate' && !isExternal);
+  expect(inOrder(rows)).toEqual(inOrder(slow));
+  expect(slow.length).toBeGreaterThan(5);
+  expect((await service.a.listBotPerformanceMetrics({ window: ever })).metrics).toEqual([]);
+});
+
 test('a list is of one bot, type and period where it is asked for', async () => {
   const window = windowOf(newYear);
   const daily = await listAll(

@@ -5,7 +5,7 @@ import type { Transaction } from '@parley/database';
 import { testCluster } from '@parley/testing';
 import { expect, test } from 'vitest';
 import { kpiProjection } from '../src/projection/kpi-projection.ts';
-import { botMetricsSql, measuredByOthersSql } from '../src/storage/bot-metrics.sql.ts';
+import { botMetricsSql, lastMeasuredSql, measuredByOthersSql } from '../src/storage/bot-metrics.sql.ts';
 import { createSource } from '../src/storage/create-source.ts';
 import type { FigureSource, SourceOptions } from '../src/storage/figure-source.ts';
 import {
@@ -516,6 +516,11 @@ test.each([0, 20, 200, 2_000])(
         ...knowledgeDaysSql,
         values: `${partition}, '${tenantA}', 1, 0, array[0], array[2]::smallint[], ${from}, ${to}`,
         by: ['kpi_rollups_pkey', 'conversation_rollups_pkey', 'revenue_rollups_pkey'],
+      },
+      {
+        ...lastMeasuredSql,
+        values: `${partition}, '${tenantA}', 1, '2026-02-10'`,
+        by: ['kpi_rollups_pkey', 'revenue_rollups_pkey', 'bot_metric_facts_by_time'],
       },
       {
         ...usersOfMembersSql,

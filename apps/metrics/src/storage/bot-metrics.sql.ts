@@ -137,3 +137,39 @@ export async function readBotMetrics(
   ]);
   return rows;
 }
+
+/**
+ * The last hour before an instant in which a tenant has anything, and when the last metric of others up to it ended; null
+ * where there is none. Parameters: partition, tenant, generation, instant. Leans on the primary keys of kpi_rollups and
+ * revenue_rollups and on bot_metric_facts_by_time.
+ */
+export const lastMeasuredSql = {
+  name: 'find-last-measured',
+  text: `
+    select greatest(
+             (select max(r.bucket_start) from kpi_rollups r
+               where r.partition = $1 and r.tenant_id = $2 and r.generation = $3
+                 and r.cube = 0 and r.level = 1 and r.bucket_start < $4),
+             (select max(r.bucket_start) from revenue_rollups r
+               where r.partition = $1 and r.tenant_id = $2 and r.generation = $3
+                 and r.cube = 0 and r.level = 1 and r.bucket_start < $4)
+           ) as hour,
+           (select max(f.occurred_at) from bot_metric_facts f
+             where f.partition = $1 and f.tenant_id = $2 and f.generation = $3 and f.occurred_at <= $4) as "toldAt"`,
+};
+
+/** When there was last anything to list before an instant. */
+export async function findLastMeasured(
+  tx: Transaction,
+  scope: { readonly partition: number; readonly tenantId: string; readonly generation: number },
+  before: Date,
+): Promise<{ readonly hour: Date | null; readonly toldAt: Date | null }> {
+  const { partition, tenantId, generation } = scope;
+  const { rows } = await tx.query<{ hour: Date | null; toldAt: Date | null }>(lastMeasuredSql, [
+    partition,
+    tenantId,
+    generation,
+    before,
+  ]);
+  return rows[0] ?? { hour: null, toldAt: null };
+}

@@ -3,7 +3,7 @@ import type { LocalPeriod, Range } from '@parley/calendar';
 import { botMetricTypes } from '@parley/kpi';
 import type { BotMetricType, KpiValue } from '@parley/kpi';
 import type { ProjectionReader, ProjectionWatermark } from '@parley/projection';
-import { readBotMetrics } from '../storage/bot-metrics.sql.ts';
+import { findLastMeasured, readBotMetrics } from '../storage/bot-metrics.sql.ts';
 import type { BotMetricPlace, BotMetricRow } from '../storage/bot-metrics.sql.ts';
 import type { KpiQuestion } from './kpi-question.ts';
 import { needsOf, readInputs } from './read-figures.ts';
@@ -76,11 +76,29 @@ export function listBotMetrics(
       const produced = await produceMetrics(snapshot, question, left, { start, end });
       const told = await readOthers(snapshot, question, left, { start, end });
       metrics.push(...[...produced, ...told].sort(byPlace).slice(0, left.limit));
-      end = start;
+      end =
+        produced.length + told.length > 0
+          ? start
+          : await passEmpty(snapshot, start, page.period, window.start);
       periods = Math.min(2 * periods, maxPeriodsAtOnce);
     }
     return { metrics, watermark };
   });
+}
+
+/** The end of the last stretch up to an instant in which there may be anything; the window's start where there is none. */
+async function passEmpty(
+  { tx, scope }: FigureSnapshot,
+  end: Date,
+  period: AggregationPeriod | undefined,
+  windowStart: Date,
+): Promise<Date> {
+  const { hour, toldAt } = await findLastMeasured(tx, scope, end);
+  // A period that holds something of that hour ends after no more than its length, clock changes included.
+  const lastEnd =
+    hour === null ? 0 : hour.getTime() + hourMs + localPeriods[period ?? 'monthly'].ms + 2 * 24 * hourMs;
+  const last = Math.max(lastEnd, toldAt?.getTime() ?? 0, windowStart.getTime());
+  return new Date(Math.min(last, end.getTime()));
 }
 
 /** Those that Parley produces of the periods that end in a stretch of time; the first ones, as many as are asked for. */
