@@ -55,7 +55,9 @@ export async function kpisCommand(
     return exitCode.done;
   }
   if (options.csv) {
-    session.stdout.write(stringify(csvRows(response), { header: true, columns: csvColumns, cast: { boolean: String } }));
+    session.stdout.write(
+      stringify(csvRows(response), { header: true, columns: csvColumns, cast: { boolean: String } }),
+    );
     return exitCode.done;
   }
   const {

@@ -68,7 +68,9 @@ export async function pointsCommand(
   }
   const rows = points.map((point) => pointJson(point, options.by));
   if (options.csv) {
-    session.stdout.write(stringify(rows, { header: true, columns: columnsOf(options.by), cast: { boolean: String } }));
+    session.stdout.write(
+      stringify(rows, { header: true, columns: columnsOf(options.by), cast: { boolean: String } }),
+    );
   } else if (options.json) {
     printJson(session.stdout, { points: rows, ...contextJson(context) });
   } else {
