@@ -27,6 +27,11 @@ import { anyAttributes } from '../src/storage/kpi-state.sql.ts';
 import type { ReadScope } from '../src/storage/kpi-state.sql.ts';
 import { createFactSource } from '../src/storage/fact-source.ts';
 import { findOrdinalsSql } from '../src/storage/member-ordinals.ts';
+import { readMembersOverTime } from '../src/storage/cohort-members.sql.ts';
+import { readFunnelPaths } from '../src/storage/funnel-paths.sql.ts';
+import { readJourneys } from '../src/storage/journeys.sql.ts';
+import { readMemberRevenue } from '../src/storage/member-revenue.sql.ts';
+import { inMemberSpace } from '../src/storage/member-set.ts';
 import { findMemberSetsSql } from '../src/storage/member-set-store.ts';
 import { findPayerSetsSql } from '../src/storage/payer-set-store.ts';
 import { knowledgeDaysSql } from '../src/storage/knowledge-days.sql.ts';
@@ -72,7 +77,7 @@ function watched(tx: Transaction, accesses: Access[]): Transaction {
     query: async (statement, parameters) => {
       const text = typeof statement === 'string' ? statement : statement.text;
       // Writes are not run twice.
-      if (/^\s*select/.test(text)) {
+      if (/^\s*(select|with)/.test(text)) {
         const { rows } = await tx.query<{ 'QUERY PLAN': readonly [{ Plan: Plan }] }>(
           `explain (analyze, format json) ${text}`,
           parameters,
@@ -612,6 +617,66 @@ test('a batch finds the facts that it touches by their keys', { timeout: 120_000
     ]),
   );
 });
+
+test(
+  'what members did over time is read by index, whether the planner knows the tables or not',
+  { timeout: 240_000 },
+  async () => {
+    const metrics = await openMetricsRows(cluster);
+    const log = inOrder(traffic(12_000, 'first'));
+    for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
+    const weeks = [0, 7, 14, 21].map((day) => new Date(start.getTime() + day * 86_400_000));
+    const told = { dimension: 'channel', lookbackMs: 10 * 86_400_000 } as const;
+    const readers: readonly ((tx: Transaction, scope: ReadScope) => Promise<unknown>)[] = [
+      (tx, scope) => inMemberSpace((space) => readMembersOverTime(tx, scope, weeks, space)),
+      (tx, scope) => readMemberRevenue(tx, scope, weeks, 'USD'),
+      (tx, scope) => readFunnelPaths(tx, scope, { start, end }, 3_600_000),
+      (tx, scope) => readJourneys(tx, scope, { start, end }, told),
+    ];
+    const indexesOf = async (asked: Partial<ReadScope>) => {
+      const scope = { ...anyAttributes, partition, tenantId: tenantA, generation: 1, botId: '', groupId: '' };
+      const found: (readonly string[])[] = [];
+      for (const read of readers) {
+        const accesses: Access[] = [];
+        await metrics.app.withTenant<unknown>(
+          tenantA,
+          (tx) => read(watched(tx, accesses), { ...scope, ...asked }),
+          { byIndex: true },
+        );
+        const by = new Set(accesses.map((access) => access.by));
+        found.push([...by].filter((name) => name !== 'Bitmap Heap Scan').sort());
+      }
+      return found;
+    };
+    for (const isAnalyzed of [false, true]) {
+      if (isAnalyzed) await analyze(metrics.adminUrl);
+      for (const botId of ['', 'bot-3']) {
+        expect(await indexesOf({ botId })).toEqual([
+          ['interaction_facts_by_time', 'member_sets_pkey'],
+          ['conversion_facts_by_time', 'conversion_facts_pkey', 'refund_facts_by_time'],
+          ['conversion_facts_by_time', 'interaction_facts_by_time'],
+          [
+            'conversion_facts_by_time',
+            'interaction_facts_by_time',
+            'interaction_facts_pkey',
+            'refund_facts_by_conversion',
+          ],
+        ]);
+      }
+      expect(await indexesOf({ groupId: 'group-3' })).toEqual([
+        ['interaction_facts_by_group'],
+        ['conversion_facts_by_group', 'conversion_facts_pkey', 'refund_facts_by_group'],
+        ['conversion_facts_by_group', 'interaction_facts_by_group'],
+        [
+          'conversion_facts_by_group',
+          'interaction_facts_by_time',
+          'interaction_facts_pkey',
+          'refund_facts_by_conversion',
+        ],
+      ]);
+    }
+  },
+);
 
 async function analyze(adminUrl: string): Promise<void> {
   const admin = await openDatabase({
