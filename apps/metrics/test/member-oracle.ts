@@ -5,10 +5,12 @@ import type { AttributionModel } from '@parley/kpi';
 import type { CohortPeriod } from '../src/use-cases/cohort-periods.ts';
 import type { World } from './random-world.ts';
 
-/** Bot and group; empty: all. */
+/** What is asked for; empty: all. */
 export interface OracleScope {
   readonly botId: string;
   readonly groupId: string;
+  readonly intent: string;
+  readonly channel: string;
 }
 
 interface Spoken {
@@ -18,6 +20,7 @@ interface Spoken {
   readonly bot: string;
   readonly group: string;
   readonly intent: string;
+  readonly channel: string;
 }
 
 interface Sold {
@@ -26,15 +29,28 @@ interface Sold {
   readonly member: string;
   readonly bot: string;
   readonly group: string;
+  readonly intent: string;
+  readonly channel: string;
   readonly outcome: number;
   readonly checkout: boolean;
   readonly value: { readonly amount: bigint; readonly currency: string } | null;
   readonly refunds: readonly { readonly at: number; readonly amount: bigint; readonly currency: string }[];
 }
 
-const isOf = ({ botId, groupId }: OracleScope, { bot, group }: { bot: string; group: string }) =>
-  (botId === '' || botId === bot) && (groupId === '' || groupId === group);
+const isOf = (
+  scope: OracleScope,
+  { bot, group, intent, channel }: Readonly<Record<'bot' | 'group' | 'intent' | 'channel', string>>,
+) =>
+  [
+    [scope.botId, bot],
+    [scope.groupId, group],
+    [scope.intent, intent],
+    [scope.channel, channel],
+  ].every(([asked, value]) => asked === '' || asked === value);
 const isIn = ({ start, end }: Range, at: number) => at >= start.getTime() && at < end.getTime();
+
+const intentOf = (d: World['dialogues'][number]) =>
+  d.intent || d.enrichment?.intent || d.reading?.intent || 'unknown';
 
 /** Who said what when. */
 function spokenIn({ dialogues }: World): readonly Spoken[] {
@@ -47,7 +63,8 @@ function spokenIn({ dialogues }: World): readonly Spoken[] {
             member: d.member,
             bot: d.bot,
             group: d.group,
-            intent: d.intent || d.enrichment?.intent || d.reading?.intent || 'unknown',
+            intent: intentOf(d),
+            channel: d.channel || 'unknown',
           },
         ]
       : [],
@@ -65,6 +82,8 @@ function soldIn({ dialogues }: World): readonly Sold[] {
         member: c.member || (d.isReported ? d.member : ''),
         bot: c.bot || (d.isReported ? d.bot : 'unknown'),
         group: c.group || (d.isReported ? d.group : 'unknown'),
+        intent: d.isReported ? intentOf(d) : 'unknown',
+        channel: (d.isReported && d.channel) || 'unknown',
         outcome: c.outcome,
         checkout: c.checkoutCompleted,
         value: c.value,

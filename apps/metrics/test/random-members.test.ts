@@ -54,6 +54,8 @@ const asked = fc.record({
   zone: fc.constantFrom('UTC', 'America/New_York', 'Asia/Kathmandu'),
   bot: fc.constantFrom('', '', 'sales', 'unknown'),
   group: fc.constantFrom('', '', 'shop'),
+  intent: fc.constantFrom('', '', '', 'buy', 'unknown'),
+  channel: fc.constantFrom('', '', '', 'web'),
   completeAfterHours: fc.integer({ min: 0, max: 200 }),
   shape: fc.constantFrom<RetentionShape>(
     { mode: 'exact', periodCount: 3 },
@@ -69,7 +71,8 @@ type Asked = typeof asked extends fc.Arbitrary<infer Value> ? Value : never;
 
 async function expectSlowAnswers(metrics: MetricsRows, tenantId: string, world: World, asked: Asked) {
   const window = { start: new Date(asked.from), end: new Date(asked.from + asked.hours * hourMs) };
-  const scope = { botId: asked.bot, groupId: asked.group };
+  const { intent, channel } = asked;
+  const scope = { botId: asked.bot, groupId: asked.group, intent, channel };
   const completeTo = new Date(start + asked.completeAfterHours * hourMs);
   const reader = readerOf(metrics, completeTo);
   const { zone, period, shape } = asked;
@@ -146,7 +149,7 @@ async function expectSlowAnswers(metrics: MetricsRows, tenantId: string, world: 
 
 test(
   'in any order, batching, window, scope and zone: retention, lifetime value, funnel and attribution of a slow count',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async () => {
     const metrics = await openMetricsRows(cluster);
     await fc.assert(
@@ -157,14 +160,14 @@ test(
         for (const batch of cutAtRandom(log, stream)) await metrics.fold(batch);
         for (const question of questions) await expectSlowAnswers(metrics, tenantId, told, question);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   },
 );
 
 test(
   'after an erasure all of them are as if the member had never been there',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   async () => {
     const metrics = await openMetricsRows(cluster);
     await fc.assert(
@@ -194,7 +197,7 @@ test(
         for (const batch of cutAtRandom(inOrder([...all, erasure]), stream)) await metrics.fold(batch);
         await expectSlowAnswers(metrics, tenantId, left, question);
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     );
   },
 );
