@@ -142,7 +142,13 @@ export async function inMemberSpace<T>(work: (space: MemberSpace) => Promise<T>)
         const [first, ...more] = others;
         if (first === undefined) return 0;
         if (more.length === 0) return members.andCardinality(first);
-        return briefly(RoaringBitmap32.orMany([...others]), (union) => members.andCardinality(union));
+        // What is common to each: cohorts are mostly much smaller than the periods that they are looked for in.
+        return briefly(RoaringBitmap32.and(members, first), (common) => {
+          for (const other of more) {
+            briefly(RoaringBitmap32.and(members, other), (part) => common.orInPlace(part));
+          }
+          return common.size;
+        });
       },
       countInBoth: (members, one, other) =>
         briefly(RoaringBitmap32.and(members, one), (common) => common.andCardinality(other)),
