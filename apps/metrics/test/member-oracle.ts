@@ -82,7 +82,7 @@ function soldIn({ dialogues }: World): readonly Sold[] {
         member: c.member || (d.isReported ? d.member : ''),
         bot: c.bot || (d.isReported ? d.bot : 'unknown'),
         group: c.group || (d.isReported ? d.group : 'unknown'),
-        intent: d.isReported ? intentOf(d) : 'unknown',
+        intent: c.intent || (d.isReported ? intentOf(d) : 'unknown'),
         channel: (d.isReported && d.channel) || 'unknown',
         outcome: c.outcome,
         checkout: c.checkoutCompleted,
@@ -116,7 +116,7 @@ export function without(world: World, member: string): World {
 /** When cohorts begin, and the whole periods from the first one's on. */
 function timeOf(window: Range, period: CohortPeriod, zone: string) {
   const timeZone = parseTimeZone(zone);
-  const far = new Date(window.end.getTime() + 4_000 * 86_400_000);
+  const far = new Date(window.end.getTime() + 150 * 86_400_000);
   return {
     beginnings: cutLocal(period, window.start, window.end, timeZone),
     periods: cutLocal(period, window.start, far, timeZone),

@@ -77,13 +77,13 @@ export async function attribute(
       if (times.length === 0) add(unknown, code, amount, isOwn ? 1 : 0);
       const amounts = attributeAmount(model, times, amount);
       for (const [index, minorUnits] of amounts.entries()) {
-        const share = shares[index] ?? 0;
-        if (minorUnits === 0n && share === 0) continue;
-        add(values[index] ?? unknown, code, minorUnits, isOwn ? share : 0);
+        add(values[index] ?? unknown, code, minorUnits, isOwn ? (shares[index] ?? 0) : 0);
       }
     }
   }
-  return [...credits.values()];
+  return [...credits.values()].filter(
+    ({ minorUnits, conversions }) => minorUnits !== 0n || conversions !== 0,
+  );
 }
 
 function inOrder(one: Credit, other: Credit, first: string): number {
