@@ -623,7 +623,7 @@ test(
   { timeout: 240_000 },
   async () => {
     const metrics = await openMetricsRows(cluster);
-    const log = inOrder(traffic(12_000, 'first'));
+    const log = inOrder(traffic(30_000, 'first'));
     for (let n = 0; n < log.length; n += 5_000) await metrics.fold(log.slice(n, n + 5_000));
     const weeks = [0, 7, 14, 21].map((day) => new Date(start.getTime() + day * 86_400_000));
     const told = { dimension: 'channel', lookbackMs: 10 * 86_400_000 } as const;
