@@ -24,7 +24,7 @@ export interface Thing {
   readonly kind: 'interaction' | 'conversion' | 'refund' | 'feedback';
   readonly at: number;
   /** What it is of; `unknown` where that is not known. */
-  readonly of: Readonly<Record<Exclude<Dimension, 'segment'>, string>>;
+  readonly of: Readonly<Record<Exclude<Dimension, 'segment' | 'segments'>, string>>;
   readonly segments: readonly string[];
   /** Empty: nobody known. */
   readonly member: string;
@@ -216,7 +216,10 @@ export function byValues<Content>(
   const parts = new Map<string, Thing[]>();
   for (const thing of things) {
     for (const segment of dimensions.includes('segment') ? thing.segments : ['']) {
-      const values = dimensions.map((name) => (name === 'segment' ? segment : thing.of[name]));
+      const values = dimensions.map((name) => {
+        if (name === 'segment') return segment;
+        return name === 'segments' ? thing.segments.toSorted().join(' + ') : thing.of[name];
+      });
       const key = JSON.stringify(values);
       parts.set(key, [...(parts.get(key) ?? []), thing]);
     }

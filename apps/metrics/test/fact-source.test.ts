@@ -53,7 +53,15 @@ const scopes = fc.record({
   segment: fc.oneof(any, any, fc.constantFrom(...segments, 'unknown')),
 });
 type Asked = typeof scopes extends fc.Arbitrary<infer Value> ? Value : never;
-const dimensions: readonly Dimension[] = ['bot', 'group', 'intent', 'sentiment', 'segment', 'channel'];
+const dimensions: readonly Dimension[] = [
+  'bot',
+  'group',
+  'intent',
+  'sentiment',
+  'segment',
+  'segments',
+  'channel',
+];
 const splits = fc.shuffledSubarray([...dimensions], { maxLength: 3 });
 const instant = fc.oneof(
   time,
@@ -225,7 +233,8 @@ test(
             );
           }
           const values = parts.conversations[0]?.values ?? parts.sums[0]?.values;
-          if (values === undefined) return;
+          // No scope is of several segments at once.
+          if (values === undefined || by.includes('segments')) return;
           const names = { bot: 'botId', group: 'groupId' } as const;
           const own = by.map((name, index) => [
             name === 'bot' || name === 'group' ? names[name] : name,

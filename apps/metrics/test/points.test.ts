@@ -158,7 +158,14 @@ test(
         intent: n % (n < 200 ? 20 : 5) === 0 ? 'escalate' : 'buy',
       }),
     );
-    await tell([...many, tickAt(now())]);
+    const segmentsOf = (n: number) => (n % 3 === 0 ? ['beta', 'paid'] : n % 3 === 1 ? ['beta'] : []);
+    const members = many.map((_, n) =>
+      event(
+        { case: 'member', value: { memberId: `of m${n}`, segments: segmentsOf(n) } },
+        { id: `of m${n}`, at: '2026-03-06T15:00:00Z' },
+      ),
+    );
+    await tell([...members, ...many, tickAt(now())]);
     const client = analysesAs({ credential: keyOf(['read']) });
     const window = dates('2026-03-08', '2026-03-09');
 
@@ -200,9 +207,15 @@ test(
     expect(
       await violationOf(client.explainChange({ kpi: 'dau', window, dimensions: [Dimension.BOT] })),
     ).toMatchObject({ field: 'kpi' });
-    expect(
-      await violationOf(client.explainChange({ ...asked, dimensions: [Dimension.SEGMENT] })),
-    ).toMatchObject({ field: 'dimensions' });
+    const bySegments = await client.explainChange({ ...asked, dimensions: [Dimension.SEGMENT] });
+    expect(bySegments.parts.map(({ dimensionValues }) => dimensionValues.join()).sort()).toEqual([
+      'beta',
+      'beta + paid',
+      'unknown',
+    ]);
+    expect(bySegments.parts.reduce((total, { mix, rate }) => total + (mix + rate), 0)).toBe(
+      bySegments.change,
+    );
   },
 );
 

@@ -144,12 +144,10 @@ export function createQueryRoutes(dependencies: AnswerDependencies): QueryRoutes
         const description = `must be a rate or mean of sums; ${figure.meaning.name} is none, so no parts of it add up`;
         throw invalidArgument([{ field: 'kpi', description, reason: 'NOT_A_RATIO' }]);
       }
-      const dimensions = toDimensions(request.dimensions);
-      if (dimensions.includes('segment')) {
-        const description =
-          'must not hold segments: a member of several counts in each, so parts by them do not add up';
-        throw invalidArgument([{ field: 'dimensions', description, reason: 'OVERLAPPING_DIMENSION' }]);
-      }
+      // By each segment, of which a member may have several, parts would not add up.
+      const dimensions = toDimensions(request.dimensions).map((dimension) =>
+        dimension === 'segment' ? 'segments' : dimension,
+      );
       const question = comparedOf(request, handler);
       const maxParts = pageSizeOf(request.maxParts, { usual: usualParts, most: mostParts });
       const found = await splitChange(reader, question, figure, { dimensions, maxParts });

@@ -211,7 +211,7 @@ function ofMember(column: string, member: string): string {
 /** The values of dimensions of a fact f, as expressions, and what has to stand behind f in the FROM for them. */
 export interface DimensionColumns {
   readonly columns: readonly string[];
-  /** Empty, or a lateral join that gives a row for each of the member's segments. */
+  /** Empty, or a join with the member; by `segment` one that gives a row for each of the member's segments. */
   readonly join: string;
 }
 
@@ -227,13 +227,17 @@ export function dimensionColumns(
     isKnown === undefined ? value : `case when ${isKnown} then ${value} end`;
   const columns = dimensions.map((dimension) => {
     if (dimension === 'segment') return 's.segment';
+    if (dimension === 'segments')
+      return `coalesce(nullif(array_to_string(m.segments, ' + '), ''), '${unknown}')`;
     const value = then(attributes[dimension]);
     if (dimension !== 'sentiment') return `coalesce(nullif(${value}, ''), '${unknown}')`;
     return `case ${value} ${sentiments.map((name, number) => `when ${number} then '${name}'`).join(' ')} else '${unknown}' end`;
   });
   // A join, which may look at all members at once.
-  const join = `
-     left join member_facts m on ${sameRow('m')} and m.member_ordinal = ${then(attributes.member)}
+  const members = `
+     left join member_facts m on ${sameRow('m')} and m.member_ordinal = ${then(attributes.member)}`;
+  const each = `
      cross join lateral unnest(coalesce(nullif(m.segments, '{}'), array['${unknown}'])) as s (segment)`;
-  return { columns, join: dimensions.includes('segment') ? join : '' };
+  if (dimensions.includes('segment')) return { columns, join: members + each };
+  return { columns, join: dimensions.includes('segments') ? members : '' };
 }

@@ -1,8 +1,11 @@
 import type { ConversationState, KpiState, LatencyBins, Revenue } from '@parley/kpi';
 import type { CutWindow } from './cut-parameters.ts';
 
-/** By what figures are broken down; the names of the contract. */
-export type Dimension = 'bot' | 'group' | 'intent' | 'sentiment' | 'segment' | 'channel';
+/**
+ * By what figures are broken down; the names of the contract. By `segment` a member of several counts in each; by `segments`
+ * in all of theirs together, so that these add up.
+ */
+export type Dimension = 'bot' | 'group' | 'intent' | 'sentiment' | 'segment' | 'segments' | 'channel';
 
 /** What one window and one combination of the dimensions' values holds. */
 export interface Cell<Content> {

@@ -202,7 +202,8 @@ export type ExplainChangeRequest = Message<"parley.metrics.v1.ExplainChangeReque
   baseline?: KpiWindow | undefined;
 
   /**
-   * By what to split, 1 to 3.
+   * By what to split, 1 to 3. By segment each member counts once, in all of theirs together (`beta + paid_subscriber`), so
+   * that the parts add up.
    *
    * @generated from field: repeated parley.metrics.v1.Dimension dimensions = 5;
    */
