@@ -1,9 +1,8 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError } from '@connectrpc/connect';
 import { AlertService } from '@parley/contracts/parley/metrics/v1/alert_service';
 import type { Alert } from '@parley/contracts/parley/metrics/v1/alert_service';
-import { sleep } from '@parley/runtime';
 import { exitCode, type ExitCode } from '../exit-code.ts';
+import { followStream } from '../follow-stream.ts';
 import { printJson, printTable } from '../print.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -18,18 +17,6 @@ export interface AlertsOptions {
 }
 
 const pageSize = 500;
-/** The server ends a stream in an hour; this comes back by itself. */
-const streamMs = 3_600_000;
-const firstPauseMs = 500;
-const longestPauseMs = 10_000;
-/** Without a message for so long it gives up. */
-const patienceMs = 120_000;
-const passing: readonly Code[] = [
-  Code.Unavailable,
-  Code.DeadlineExceeded,
-  Code.Aborted,
-  Code.ResourceExhausted,
-];
 
 /** `parley alerts`: the latest first; with `--watch` as they begin and end, a line for each, until Ctrl-C. */
 export async function alertsCommand(session: Session, options: AlertsOptions): Promise<ExitCode> {
@@ -72,31 +59,16 @@ async function watchAlerts(
   { tenant, bot: botId = '', json }: AlertsOptions,
 ): Promise<ExitCode> {
   const client = session.client(AlertService, 'metrics', tenant);
-  let resumeToken = '';
-  let heardAt = performance.now();
-  let pauseMs = firstPauseMs;
-  while (!session.signal.aborted) {
-    try {
-      const call = { signal: session.signal, timeoutMs: streamMs };
-      for await (const response of client.watchAlerts({ botId, resumeToken }, call)) {
-        ({ resumeToken } = response);
-        heardAt = performance.now();
-        pauseMs = firstPauseMs;
-        if (response.alert === undefined) continue;
-        const alert = alertJson(response.alert);
-        if (json) printJson(session.stdout, alert);
-        else session.stdout.write(`${line(alert)}\n`);
-      }
-    } catch (error) {
-      if (session.signal.aborted) break;
-      const { code, rawMessage } = ConnectError.from(error);
-      if (!passing.includes(code) || performance.now() - heardAt > patienceMs) throw error;
-      session.stderr.write(`The stream was lost (${rawMessage}); trying again.\n`);
-    }
-    // Cut short by Ctrl-C, which ends the loop.
-    await sleep(pauseMs, session.signal).catch(() => undefined);
-    pauseMs = Math.min(2 * pauseMs, longestPauseMs);
-  }
+  await followStream(
+    session,
+    (resumeToken, call) => client.watchAlerts({ botId, resumeToken }, call),
+    (response) => {
+      if (response.alert === undefined) return;
+      const alert = alertJson(response.alert);
+      if (json) printJson(session.stdout, alert);
+      else session.stdout.write(`${line(alert)}\n`);
+    },
+  );
   return exitCode.done;
 }
 
